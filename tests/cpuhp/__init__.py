@@ -1,0 +1,1 @@
+"""What the VM tests and the VM-driving programs in tools/ share."""
