@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * perfcount CPU: count instructions on one CPU for 200 ms while it works, and print the count.
+ * perfcount CPU: count cycles on one CPU for 200 ms while it works, and print the count.
  * Exit status 2: the kernel has no such counter for that CPU.
  */
 #define _GNU_SOURCE
@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_HARDWARE,
 		.size = sizeof(attr),
-		.config = PERF_COUNT_HW_INSTRUCTIONS,
+		.config = PERF_COUNT_HW_CPU_CYCLES,
 		.disabled = 1,
 	};
 	cpu_set_t set;

@@ -1,0 +1,102 @@
+"""Options and fixtures.  A test names its VM in a marker and gets it booted:
+
+    @pytest.mark.vm(smp="cpus=1,maxcpus=4")
+    def test_it(vm): ...
+
+After a test has passed, the gate (cpuhp/gate.py) must hold for each VM that it used.
+Several VMs, or one made late: the fixture `boot` is a context manager that takes the same words.
+"""
+
+import contextlib
+import dataclasses
+import pathlib
+import re
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from cpuhp import paths  # noqa: E402
+from cpuhp.vm import VM, Spec  # noqa: E402
+
+DIALECTS = ("online-capable", "hidden", "disabled")
+_VMS = pytest.StashKey[list[VM]]()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--linux", default=paths.LINUX_VERSION, help="the guest kernel: out/linux-<version>/Image")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "vm(**spec): the VM of the test, in the words of cpuhp.vm.Spec")
+
+
+@pytest.fixture(params=DIALECTS)
+def dialect(request):
+    """Each of the ways in which firmware describes an absent CPU."""
+    return request.param
+
+
+@pytest.fixture
+def linux(request):
+    return request.config.getoption("--linux")
+
+
+@pytest.fixture
+def directory(request):
+    """The test's own directory below out/test, empty."""
+    path = paths.OUT / "test" / re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def boot(request, linux, directory):
+    """Boot VMs: `with boot(smp="cpus=2", ...) as vm:`; the gate holds at the end of each block."""
+    vms = request.node.stash.setdefault(_VMS, [])
+
+    @contextlib.contextmanager
+    def booted(**words):
+        vm = VM(dataclasses.replace(Spec(linux=linux), **words), directory / f"vm{len(vms)}")
+        vms.append(vm)
+        with vm:
+            yield vm
+            vm.gate()
+
+    return booted
+
+
+@pytest.fixture
+def vm(request, linux, directory):
+    """The VM of the test's marker; with the fixture `dialect`, once for each dialect."""
+    words = {"linux": linux}
+    if "dialect" in request.fixturenames:
+        words["dialect"] = request.getfixturevalue("dialect")
+    for marker in reversed(list(request.node.iter_markers("vm"))):
+        words.update(marker.kwargs)
+    vm = VM(Spec(**words), directory)
+    request.node.stash.setdefault(_VMS, []).append(vm)
+    with vm:
+        yield vm
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """The gate on the test's VM is a part of the test, not of its teardown."""
+    outcome = yield
+    outcome.get_result()
+    vm = pyfuncitem.funcargs.get("vm")
+    if isinstance(vm, VM) and vm.spec.boots:
+        vm.gate()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failed test shows the end of each console."""
+    report = (yield).get_result()
+    if report.failed:
+        for vm in item.stash.get(_VMS, []):
+            report.sections.append((f"{vm.spec}", vm.console_tail()))

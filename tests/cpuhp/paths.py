@@ -1,0 +1,41 @@
+"""Where the artefacts are.  Everything has a fixed name below the project root; QDIR= names another QEMU tree."""
+
+import os
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OUT = ROOT / "out"
+QEMU_VERSION = "10.0"
+LINUX_VERSION = "6.1"
+
+QEMU_TREE = pathlib.Path(os.environ.get("QDIR") or ROOT / "work" / f"qemu-{QEMU_VERSION}")
+FIRMWARE = pathlib.Path(os.environ.get("QEMU_EFI") or "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
+INITRAMFS = OUT / "guest" / "initramfs.cpio.gz"
+
+
+def image(linux: str = LINUX_VERSION, patched: bool = True) -> pathlib.Path:
+    return OUT / f"linux-{linux}{'' if patched else '-base'}" / "Image"
+
+
+def qemu(patched: bool = True) -> pathlib.Path:
+    return OUT / f"qemu-{QEMU_VERSION}{'' if patched else '-base'}" / "qemu-system-aarch64"
+
+
+def use_qemu_python() -> None:
+    """Make QEMU's own qemu.machine and qemu.qmp importable, from the tree that QEMU was built from."""
+    library = str(QEMU_TREE / "python")
+    if library not in sys.path:
+        sys.path.insert(0, library)
+
+
+def missing(linux: str = LINUX_VERSION) -> str | None:
+    """One line about the first artefact that is not there and how to get it, or None."""
+    if not FIRMWARE.exists():
+        return f"{FIRMWARE} is missing: install qemu-efi-aarch64, or name a file in QEMU_EFI="
+    for path in (image(linux), qemu(), INITRAMFS):
+        if not path.exists():
+            return f"{path.relative_to(ROOT)} is missing: run make first (make help)"
+    if not (QEMU_TREE / "python" / "qemu").is_dir():
+        return f"{QEMU_TREE}/python/qemu is missing: run make tree, or name a QEMU source tree in QDIR="
+    return None

@@ -1,0 +1,171 @@
+"""The steps of an add and an eject, each with the checks that belong to it.  Tests, demo and soak walk the same steps."""
+
+import contextlib
+import dataclasses
+from typing import Iterator
+
+from .agent import GuestError
+from .vm import EVENT_TIMEOUT, VM, wait_until
+
+CPU_SYSFS = "/sys/devices/system/cpu"
+UEVENT_LOG = "/tmp/uevents"
+
+# ACPI notifications and _OST status codes (ACPI 6.5, 6.3.5)
+DEVICE_CHECK = 1
+EJECT_REQUEST = 3
+OST_SUCCESS = 0
+OST_FAILURE = 1
+OST_BUSY = 0x82
+OST_IN_PROGRESS = 0x84
+
+
+class StepFailed(GuestError):
+    """A step of an add or an eject did not do what it must; `step` names it."""
+
+    def __init__(self, step: str, what: str):
+        super().__init__(f"{step}: {what}")
+        self.step = step
+
+
+def _require(step: str, holds: bool, what: object) -> None:
+    if not holds:
+        raise StepFailed(step, str(what))
+
+
+def add(vm: VM, cpu: int, timeout: float = EVENT_TIMEOUT, **properties: object) -> None:
+    """device_add; the guest answers success and the CPU becomes present, not online."""
+    since = vm.mark()
+    vm.device_add(cpu, **properties)
+    wait_present(vm, cpu, since, timeout)
+
+
+def wait_present(vm: VM, cpu: int, since: int, timeout: float = EVENT_TIMEOUT) -> None:
+    """After a device_add: _OST says success and the CPU is registered."""
+    try:
+        ost = vm.wait_event("ACPI_DEVICE_OST", since, timeout, lambda data: data["info"]["slot"] == str(cpu))["info"]
+    except GuestError as error:
+        raise StepFailed("add", str(error)) from error
+    _require("add", (ost["source"], ost["status"]) == (DEVICE_CHECK, OST_SUCCESS), f"_OST: {ost}")
+    _require("add", cpu in vm.masks()["present"], f"cpu{cpu} is not present after the guest's success")
+
+
+def online(vm: VM, cpu: int) -> None:
+    result = vm.run(f"echo 1 > {CPU_SYSFS}/cpu{cpu}/online")
+    _require("online", result.status == 0, result.output)
+    _require("online", cpu in vm.masks()["online"], "not in the online mask")
+
+
+def offline(vm: VM, cpu: int) -> None:
+    result = vm.run(f"echo 0 > {CPU_SYSFS}/cpu{cpu}/online")
+    _require("offline", result.status == 0, result.output)
+
+
+def request_eject(vm: VM, cpu: int) -> int:
+    """device_del only; returns the mark to wait from."""
+    since = vm.mark()
+    vm.device_del(cpu)
+    return since
+
+
+def eject(vm: VM, cpu: int) -> None:
+    """device_del of a CPU in whatever state; the guest says in progress, and the CPU is gone on both sides."""
+    since = request_eject(vm, cpu)
+    wait_gone(vm, cpu, since)
+
+
+def wait_gone(vm: VM, cpu: int, since: int) -> None:
+    try:
+        vm.wait_event("DEVICE_DELETED", since, match=lambda data: data.get("device") == f"core{cpu}")
+    except GuestError as error:
+        raise StepFailed("eject", str(error)) from error
+    wait_until(f"cpu{cpu} to leave the present mask", lambda: cpu not in vm.masks()["present"])
+    osts = vm.osts(cpu, since)
+    _require("eject", osts[:1] == [(EJECT_REQUEST, OST_IN_PROGRESS)], f"_OST: {osts}")
+
+
+def refused_eject(vm: VM, cpu: int, timeout: float = EVENT_TIMEOUT) -> int:
+    """device_del that the guest must refuse; returns the last status that it gave."""
+    since = request_eject(vm, cpu)
+    info = vm.wait_event("ACPI_DEVICE_OST", since, timeout, lambda data: data["info"]["slot"] == str(cpu)
+                         and data["info"]["status"] != OST_IN_PROGRESS)["info"]
+    _require("eject", not vm.events_since(since, "DEVICE_DELETED"), "the device is gone")
+    _require("eject", cpu in vm.masks()["present"], "the CPU is no longer present")
+    return int(info["status"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A busy loop in the guest."""
+
+    vm: VM
+    pid: int
+
+    def cpu(self) -> int:
+        return int(self._stat()[36])
+
+    def ticks(self) -> int:
+        return int(self._stat()[11])
+
+    def _stat(self) -> list[str]:
+        """/proc/PID/stat from the state (field 3 of proc(5)) on."""
+        return self.vm.sh(f"cat /proc/{self.pid}/stat").rpartition(")")[2].split()
+
+    def allowed(self) -> str:
+        return self.vm.sh(f"sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/{self.pid}/status")
+
+    def runs_on(self, cpu: int) -> bool:
+        """The task burns time and is on that CPU."""
+        before = self.ticks()
+        return bool(wait_until(f"task {self.pid} to burn time", lambda: self.ticks() > before + 5)) and self.cpu() == cpu
+
+
+@contextlib.contextmanager
+def busy(vm: VM, cpu: int | None = None) -> Iterator[Task]:
+    """A busy loop in the guest, pinned to a CPU if one is named."""
+    pin = f"taskset -c {cpu} " if cpu is not None else ""
+    pid = int(vm.sh(f"{pin}sh -c 'while :; do :; done' > /dev/null 2>&1 & echo $!"))
+    try:
+        yield Task(vm, pid)
+    finally:
+        vm.run(f"kill -9 {pid}")
+
+
+def works(vm: VM, cpu: int) -> None:
+    """Proof of work: a task pinned on the CPU runs there, its timer ticks and it takes IPIs."""
+    before = interrupts(vm, cpu)
+    with busy(vm, cpu) as task:
+        _require("work", task.runs_on(cpu), f"a task pinned to cpu{cpu} does not run there")
+    after = interrupts(vm, cpu)
+    for name in ("arch_timer", "IPI"):
+        _require("work", after[name] > before[name], f"{name} does not rise on cpu{cpu}: {before} -> {after}")
+
+
+def computes(vm: VM, cpu: int) -> None:
+    """A short proof of work: a pinned script does some, and finds itself on that CPU."""
+    where = vm.sh(f"taskset -c {cpu} sh -c 'i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done; cat /proc/self/stat'")
+    _require("work", int(where.rpartition(")")[2].split()[36]) == cpu, f"a task pinned to cpu{cpu} ran elsewhere")
+
+
+def interrupts(vm: VM, cpu: int) -> dict[str, int]:
+    """Counts of the timer interrupt and of all IPIs on an online CPU."""
+    head, *lines = vm.sh("cat /proc/interrupts").splitlines()
+    column = head.split().index(f"CPU{cpu}") + 1
+    counts = {"arch_timer": 0, "IPI": 0}
+    for line in lines:
+        words = line.split()
+        name = "IPI" if words[0].startswith("IPI") else "arch_timer" if words[-1] == "arch_timer" else None
+        if name:
+            counts[name] += int(words[column])
+    return counts
+
+
+@contextlib.contextmanager
+def cpu_uevents(vm: VM) -> Iterator[list[str]]:
+    """Collects 'action cpuN' of every uevent for a CPU; the list is filled at the end of the block."""
+    seen: list[str] = []
+    vm.sh(f": > {UEVENT_LOG}; uevent sh -c"
+          f" 'case $DEVPATH in {CPU_SYSFS[4:]}/cpu*) echo $ACTION ${{DEVPATH##*/}};; esac >> {UEVENT_LOG}'"
+          " > /dev/null 2>&1 & echo $! > /tmp/uevent.pid; sleep 0.5")
+    yield seen
+    vm.sh("sleep 0.5; kill $(cat /tmp/uevent.pid)")
+    seen += vm.sh(f"cat {UEVENT_LOG}").splitlines()

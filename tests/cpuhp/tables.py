@@ -1,0 +1,105 @@
+"""Read and edit ACPI tables, and hand them to a guest through its initrd (CONFIG_ACPI_TABLE_UPGRADE)."""
+
+import base64
+import re
+import struct
+import subprocess
+import tempfile
+import pathlib
+from typing import Callable
+
+from .agent import GuestError
+from .cpio import Archive
+from .vm import VM
+
+GICC = 0x0B
+ENABLED = 1 << 0
+ONLINE_CAPABLE = 1 << 3
+
+_OEM_REVISION = 24
+_CHECKSUM = 9
+_MADT_ENTRIES = 44
+_GICC_FLAGS = 12
+
+
+def read(vm: VM, signature: str) -> bytes:
+    """A table as the guest's firmware has it."""
+    return base64.b64decode(vm.sh(f"base64 /sys/firmware/acpi/tables/{signature}"))
+
+
+def seal(table: bytearray) -> bytes:
+    """Length and checksum put right, and the OEM revision raised: the kernel takes only newer tables."""
+    revision, = struct.unpack_from("<I", table, _OEM_REVISION)
+    struct.pack_into("<I", table, _OEM_REVISION, revision + 1)
+    struct.pack_into("<I", table, 4, len(table))
+    table[_CHECKSUM] = 0
+    table[_CHECKSUM] = -sum(table) & 0xFF
+    return bytes(table)
+
+
+def gicc_offsets(madt: bytes) -> list[int]:
+    """Offsets of the GICC entries, in the order of the table."""
+    offsets = []
+    offset = _MADT_ENTRIES
+    while offset < len(madt):
+        kind, length = madt[offset:offset + 2]
+        if not length:
+            raise ValueError(f"entry of length 0 at {offset} of the MADT")
+        if kind == GICC:
+            offsets.append(offset)
+        offset += length
+    return offsets
+
+
+def gicc_flags(madt: bytes) -> list[int]:
+    return [struct.unpack_from("<I", madt, offset + _GICC_FLAGS)[0] for offset in gicc_offsets(madt)]
+
+
+def with_gicc_flags(madt: bytes, flags: dict[int, int]) -> bytes:
+    """The MADT with the flags of some GICCs replaced; the keys are positions in the table."""
+    edited = bytearray(madt)
+    offsets = gicc_offsets(madt)
+    for position, value in flags.items():
+        struct.pack_into("<I", edited, offsets[position] + _GICC_FLAGS, value)
+    return seal(edited)
+
+
+def with_fadt_version(fadt: bytes, major: int, minor: int) -> bytes:
+    edited = bytearray(fadt)
+    edited[8] = major
+    edited[131] = minor
+    return seal(edited)
+
+
+def without_hypervisor_vendor(fadt: bytes) -> bytes:
+    edited = bytearray(fadt)
+    edited[268:276] = bytes(8)
+    return seal(edited)
+
+
+def edit_asl(table: bytes, edit: Callable[[str], str]) -> bytes:
+    """A definition block, disassembled, edited as text and compiled again; needs iasl."""
+    with tempfile.TemporaryDirectory() as directory:
+        source = pathlib.Path(directory) / "table.dsl"
+        source.with_suffix(".aml").write_bytes(table)
+        _iasl("-d", source.with_suffix(".aml"))
+        text = edit(source.read_text())
+        source.write_text(re.sub(r'^(DefinitionBlock \(.*, )0x([0-9A-F]+)\)$',
+                                 lambda match: f"{match[1]}0x{int(match[2], 16) + 1:08X})", text, count=1, flags=re.M))
+        source.with_suffix(".aml").unlink()
+        _iasl("-p", source.with_suffix(""), source)
+        return source.with_suffix(".aml").read_bytes()
+
+
+def _iasl(*arguments: object) -> None:
+    done = subprocess.run(["iasl", *map(str, arguments)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise GuestError(f"iasl {arguments}: {done.stdout}{done.stderr}")
+
+
+def initrd(*tables: bytes) -> bytes:
+    """A cpio, to go before the initramfs, with tables that take the place of the firmware's."""
+    archive = Archive()
+    for number, table in enumerate(tables):
+        archive.file(f"kernel/firmware/acpi/{table[:4].decode()}{number}.aml", table)
+    return archive.pack()

@@ -1,0 +1,105 @@
+"""The harness itself: what must fail fails, what must time out times out, and a panic is not a success."""
+
+import gzip
+import subprocess
+
+import pytest
+
+from cpuhp import gate, tables
+from cpuhp.agent import CommandFailed, GuestError, GuestGone, GuestTimeout
+from cpuhp.cpio import Archive
+from cpuhp.vm import wait_until
+
+
+@pytest.mark.vm(smp="cpus=2")
+def test_agent(vm):
+    """2 CPUs: exit status, output of any size and content, signals, what is left behind, and no pinning."""
+    assert vm.run("exit 3").status == 3
+    assert vm.run("kill -9 $$").status == 128 + 9
+    assert vm.sh("echo out; echo err >&2") == "out\nerr"
+    assert vm.sh("true") == ""
+    assert len(vm.sh("head -c 3000000 /dev/zero | tr '\\0' x")) == 3000000
+    assert vm.sh("sleep 1000 & echo left behind", timeout=20) == "left behind"
+    assert vm.sh("sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status") == "0-1"
+
+
+@pytest.mark.vm(smp="cpus=2")
+def test_must_fail_and_must_time_out(vm):
+    """2 CPUs: a script that fails raises; one that hangs is killed in time; and the channel lives on."""
+    with pytest.raises(CommandFailed, match="status 1"):
+        vm.sh("false")
+    with pytest.raises(GuestTimeout, match="killed after 2 s"):
+        vm.sh("echo before; sleep 1000", timeout=2)
+    with pytest.raises(GuestTimeout, match="pigs"):
+        wait_until("pigs to fly", lambda: False, timeout=1)
+    assert vm.sh("echo alive") == "alive"
+
+
+def test_must_panic(boot):
+    """1 CPU: a guest that panics, with the word of success on its console, raises and shows the console."""
+    with pytest.raises(GuestGone, match="Kernel panic"):
+        with boot(smp="cpus=1") as vm:
+            vm.sh("echo PASS > /dev/console; echo c > /proc/sysrq-trigger")
+
+
+def test_must_not_boot(boot):
+    """1 CPU, a kernel without its init: the boot fails and says so."""
+    with pytest.raises(GuestError, match="Kernel panic"):
+        with boot(smp="cpus=1", append="rdinit=/nothing root=none"):
+            pass
+
+
+@pytest.mark.parametrize("line", ["WARNING: CPU: 1 PID: 1 at kernel/cpu.c:1", "BUG: sleeping function called",
+                                  "INFO: task sh:1 blocked for more than 120 seconds",
+                                  "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:"])
+def test_gate_sees(line):
+    """No VM: the lines that close the gate, and that an expected one does not."""
+    assert gate.log_complaints(f"fine\n[    1.0] {line}\n") == [f"[    1.0] {line}"]
+    assert not gate.log_complaints(line, (line[:12],))
+    assert not gate.log_complaints("[    0.1] Detected PIPT I-cache on CPU1\nsmp: Brought up 1 node, 2 CPUs")
+
+
+def test_gate_closes(boot):
+    """1 CPU: a bad line in the log of a guest closes the gate although the test itself has passed."""
+    with pytest.raises(GuestError, match="the gate is closed"):
+        with boot(smp="cpus=1") as vm:
+            vm.sh("echo 'BUG: made up' > /dev/kmsg")
+
+
+@pytest.mark.parametrize("masks, directories, complaint", [
+    ({"present": {0, 2}}, {0, 2}, "not within possible"),
+    ({"online": {0, 1}}, {0}, "not within present"),
+    ({"offline": set()}, {0}, "offline"),
+    ({"enabled": {0, 1}}, {0}, "is not present"),
+    ({}, {0, 1}, "directories"),
+])
+def test_gate_holds_masks_against_each_other(masks, directories, complaint):
+    """No VM: one broken invariant at a time."""
+    good = {"possible": {0, 1}, "present": {0}, "enabled": {0}, "online": {0}, "offline": {1}}
+    assert not gate.mask_complaints(good, {0})
+    assert any(complaint in line for line in gate.mask_complaints(good | masks, directories))
+
+
+def test_parse_cpus():
+    assert gate.parse_cpus("0-2,5\n") == {0, 1, 2, 5}
+    assert gate.parse_cpus("\n") == set()
+
+
+def test_archive_is_a_cpio(directory):
+    """No VM: cpio reads what we pack."""
+    archive = Archive()
+    archive.file("a/b/c", b"text", 0o755)
+    archive.char_device("dev/null", 1, 3)
+    listed = subprocess.run(["cpio", "-t", "--quiet"], input=archive.pack(), capture_output=True, check=True)
+    assert listed.stdout.decode().split() == ["a", "a/b", "a/b/c", "dev", "dev/null"]
+    assert gzip.compress(archive.pack(), mtime=0) == gzip.compress(archive.pack(), mtime=0)
+
+
+def test_madt_editor():
+    """No VM: flags, checksum and revision of an edited MADT."""
+    gicc = bytes([tables.GICC, 80]) + bytes(78)
+    madt = tables.seal(bytearray(b"APIC" + bytes(40) + bytes([0x0C, 24]) + bytes(22) + gicc * 3))
+    edited = tables.with_gicc_flags(madt, {1: 9, 2: 1})
+    assert tables.gicc_flags(edited) == [0, 9, 1]
+    assert sum(edited) % 256 == 0
+    assert edited[24] == madt[24] + 1
