@@ -1,0 +1,379 @@
+"""Patched source trees: made from the series, and written back to it.
+
+A tree is a git repository: the base (tag `base`), then one commit per patch.
+In the project a patch holds the edits to files that the base has; the files
+that it adds live under linux/files or qemu/files, where they can be read.
+
+What make() remembers, in the tree's own git:
+  refs/kit/debian  the base as Debian has it
+  refs/kit/made    the last commit that make() or refresh() knows to be what
+                   the project says; anything else in the tree is local work
+  kit.stamp        hash of the base, the series, its patches and new files
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from . import fetch
+from .common import (Error, Base, git, KINDS, ROOT, run, say, shorten, warn)
+
+
+# --- what the project says ---------------------------------------------------
+
+def base_commit(base):
+    """Commit of the tree that the series is applied to."""
+    user = base.user_tree()
+    if user:
+        return fetch.from_user(base, KINDS[base.kind], user)
+    return fetch.from_debian(base)
+
+
+def stamp(base, base_sha):
+    """Hash of everything that the patched tree is made from."""
+    digest = hashlib.sha256(git(base.tree, "rev-parse", f"{base_sha}^{{tree}}").encode())
+    for patch, new in base.series():
+        digest.update(" ".join([patch, *new]).encode() + b"\n")
+        for path in [base.dir / patch, *(base.files / name for name in new)]:
+            try:
+                digest.update(b"%o " % (path.stat().st_mode & 0o111))
+                digest.update(path.read_bytes())
+            except FileNotFoundError:
+                raise Error(f"{shorten(base.dir / 'series')} names {shorten(path)}, "
+                            "which is not there") from None
+    return digest.hexdigest()
+
+
+def failed_hunk(patch, stderr):
+    """'file:line, hunk "@@ ... @@"' out of what git apply complained about."""
+    match = re.search(r"error: patch failed: (.*):(\d+)", stderr)
+    if not match:
+        return stderr.strip().splitlines()[0].removeprefix("error: ") if stderr.strip() else "?"
+    name, line = match.groups()
+    within = False
+    for text in patch.read_text(errors="replace").splitlines():
+        if text.startswith("+++ "):
+            within = text[6:].strip() == name
+        elif within and re.match(rf"@@ -{line}[ ,]", text):
+            return f"{name}:{line}, hunk \"{text}\""
+    return f"{name}:{line}"
+
+
+def generate(base, base_sha):
+    """The series as commits upon @base_sha; returns the last one.
+
+    Works in the object store alone. The commits depend on the project's files
+    only, so the same series gives the same commits everywhere.
+    """
+    tip = base_sha
+    with tempfile.TemporaryDirectory(prefix="kit-") as scratch:
+        scratch = Path(scratch)
+        index = {"GIT_INDEX_FILE": str(scratch / "index")}
+        git(base.tree, "read-tree", base_sha, env=index)
+        for patch, new in base.series():
+            tip = apply_patch(base, base.dir / patch, new, tip, index, scratch)
+    return tip
+
+
+def apply_patch(base, patch, new, parent, index, scratch):
+    """@patch and the files it brings, as a commit upon @parent."""
+    head = run(["git", "mailinfo", scratch / "message", scratch / "diff"],
+               data=patch.read_text(), env={"GIT_CONFIG_GLOBAL": "/dev/null"}).stdout
+    fields = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
+    missing = {"Author", "Email", "Subject", "Date"} - fields.keys()
+    if missing:
+        raise Error(f"{shorten(patch)} is no complete patch mail: no {', '.join(sorted(missing))}")
+    diff = scratch / "diff"
+    if re.search(r"^diff --git ", diff.read_text(errors="replace"), re.M):
+        proc = run(["git", "-C", base.tree, "apply", "--cached", "--whitespace=nowarn", diff],
+                   env={**index, "LC_ALL": "C"}, check=False)
+        if proc.returncode:
+            origin = git(base.tree, "log", "-1", "--format=%s", "refs/kit/base")
+            raise Error(f"{shorten(patch)} does not apply to {origin.removeprefix('base: ')}: "
+                        f"{failed_hunk(patch, proc.stderr)}")
+    for name in new:
+        if git(base.tree, "ls-files", "--", name, env=index):
+            raise Error(f"{shorten(base.dir / 'series')}: {patch.name} brings {name}, "
+                        "which the tree already has")
+        path = base.files / name
+        mode = "100755" if os.access(path, os.X_OK) else "100644"
+        blob = git(base.tree, "hash-object", "-w", "--no-filters", path.resolve())
+        git(base.tree, "update-index", "--add", "--cacheinfo", f"{mode},{blob},{name}", env=index)
+    body = (scratch / "message").read_text().strip("\n")
+    message = fields["Subject"] + ("\n\n" + body if body else "") + "\n"
+    who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER")
+           for key, value in (("NAME", fields["Author"]), ("EMAIL", fields["Email"]),
+                              ("DATE", fields["Date"]))}
+    tree = git(base.tree, "write-tree", env=index)
+    return git(base.tree, "commit-tree", tree, "-p", parent, "-F", "-", data=message, env=who)
+
+
+# --- the tree as it stands ---------------------------------------------------
+
+def in_progress(tree):
+    """What git operation waits for the user in @tree, if any."""
+    for name, what in (("rebase-merge", "a rebase"), ("rebase-apply", "a rebase or am"),
+                       ("MERGE_HEAD", "a merge"), ("CHERRY_PICK_HEAD", "a cherry-pick")):
+        if (tree / ".git" / name).exists():
+            return what
+    return None
+
+
+def edits(tree):
+    """Uncommitted changes, as git status --porcelain gives them."""
+    return git(tree, "status", "--porcelain")
+
+
+def content_key(tree):
+    """Hash of the tree's content, uncommitted edits included.
+
+    Cheap when nothing is edited: git compares time stamps only.
+    """
+    digest = hashlib.sha256(git(tree, "rev-parse", "HEAD^{tree}").encode())
+    for line in edits(tree).splitlines():
+        digest.update(line.encode())
+        path = tree / line[3:].split(" -> ")[-1].strip('"')
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def ref(tree, name):
+    return git(tree, "rev-parse", "-q", "--verify", name, check=False)
+
+
+def remember(base, commit, base_sha, mark):
+    """The tree now stands on what the project says."""
+    git(base.tree, "update-ref", "refs/kit/made", commit)
+    git(base.tree, "tag", "-f", "base", base_sha)
+    git(base.tree, "config", "kit.stamp", mark)
+
+
+def local_work(base, made):
+    """Commits or edits of the user in the tree, in words; '' if there are none."""
+    changed = edits(base.tree)
+    if changed:
+        return f"uncommitted edits ({changed.splitlines()[0][3:]}, ...)"
+    head = git(base.tree, "rev-parse", "HEAD")
+    if head != made:
+        return f"commits of yours ({git(base.tree, 'log', '-1', '--format=%h %s', head)})"
+    return ""
+
+
+def inherit_identity(tree):
+    """Lets the user commit in @tree as in the project."""
+    for key in ("user.name", "user.email"):
+        value = run(["git", "-C", ROOT, "config", key], check=False).stdout.strip()
+        if value and not run(["git", "-C", tree, "config", key], check=False).stdout.strip():
+            git(tree, "config", key, value)
+
+
+def make(base, discard=False):
+    """Brings the tree to what the project says; local work is never lost.
+
+    Files that do not change keep their time stamps, so that a build after it
+    compiles what depends on the change and nothing else.
+    """
+    base_sha = base_commit(base)
+    git(base.tree, "update-ref", "refs/kit/base", base_sha)
+    busy = in_progress(base.tree)
+    if busy and not discard:
+        raise Error(f"{busy} is under way in {shorten(base.tree)}: finish or abort it first")
+    want = stamp(base, base_sha)
+    made = ref(base.tree, "refs/kit/made")
+    if not discard and made and git(base.tree, "config", "kit.stamp", check=False) == want:
+        return
+    tip = generate(base, base_sha)
+    head = ref(base.tree, "HEAD")
+    name = shorten(base.tree)
+    if discard:
+        lost = local_work(base, tip)
+        if lost:
+            say(f"{name}: discarding {lost}; commits stay in git reflog")
+    elif not same_content(base.tree, head, tip) and head != base_sha:
+        if is_ancestor(base.tree, tip, head):
+            remember(base, tip, base_sha, want)     # rebased onto what the project says
+            return
+        lost = local_work(base, made or tip)
+        if lost:
+            raise Error(
+                f"{shorten(base.dir)} has changed, and {name} holds {lost}: put them on top with "
+                f"'git -C {name} rebase --onto {tip[:12]} {(made or base_sha)[:12]}', or throw them "
+                f"away with 'make tree DISCARD=1'")
+    elif edits(base.tree) and not same_content(base.tree, head, tip):
+        raise Error(f"{name} holds {local_work(base, head)}: commit them, or throw them away with "
+                    "'make tree DISCARD=1'")
+    if same_content(base.tree, head, tip) and not discard:
+        git(base.tree, "reset", "-q", "--soft", tip)
+    else:
+        if busy:
+            git(base.tree, "rebase", "--abort", check=False)
+        git(base.tree, "checkout", "-q", "-f", "-B", "main", tip)
+        if discard:
+            git(base.tree, "clean", "-q", "-d", "-f")
+        say(f"{name}: {len(base.series())} patches on "
+            f"{git(base.tree, 'log', '-1', '--format=%s', base_sha).removeprefix('base: ')}")
+    inherit_identity(base.tree)
+    remember(base, tip, base_sha, want)
+
+
+def same_content(tree, left, right):
+    return left and git(tree, "rev-parse", f"{left}^{{tree}}") == \
+        git(tree, "rev-parse", f"{right}^{{tree}}")
+
+
+def is_ancestor(tree, old, new):
+    return git(tree, "merge-base", "--is-ancestor", old, new, check=False) is not None
+
+
+def make_pristine(base):
+    """The unpatched tree next to the patched one, for comparison."""
+    base_sha = base_commit(base)
+    if not (base.pristine / ".git").exists():
+        git(base.tree, "worktree", "prune")
+        git(base.tree, "worktree", "add", "-q", "--detach", base.pristine, base_sha)
+    elif ref(base.pristine, "HEAD") != base_sha:
+        git(base.pristine, "checkout", "-q", "-f", "--detach", base_sha)
+
+
+# --- writing it back ---------------------------------------------------------
+
+FORMAT = ["-c", "diff.algorithm=myers", "-c", "core.quotePath=true", "format-patch",
+          "--zero-commit", "--no-signature", "--full-index", "--no-renames", "--binary"]
+
+
+def commits(tree, base_sha, head="HEAD"):
+    if not is_ancestor(tree, base_sha, head):
+        raise Error(f"{shorten(tree)}: HEAD does not descend from the tag base")
+    if git(tree, "rev-list", "--merges", f"{base_sha}..{head}"):
+        raise Error(f"{shorten(tree)}: there is a merge among the commits; a series is a line")
+    return git(tree, "rev-list", "--reverse", f"{base_sha}..{head}").split()
+
+
+def split(tree, commit):
+    """(patch name, patch text, [added file, ...]) of a commit of the tree."""
+    added, edited = [], []
+    fields = git(tree, "diff-tree", "-r", "-z", "--no-commit-id", "--no-renames", "--name-status",
+                 commit).split("\0")
+    for status, name in zip(fields[::2], fields[1::2]):
+        (added if status == "A" else edited).append(name)
+    with tempfile.TemporaryDirectory(prefix="kit-") as scratch:
+        scratch = Path(scratch)
+        index = {"GIT_INDEX_FILE": str(scratch / "index")}
+        git(tree, "read-tree", commit, env=index)
+        if added:
+            git(tree, "rm", "-q", "--cached", "--", *added, env=index)
+        content = git(tree, "write-tree", env=index)
+        raw = git(tree, "log", "-1", "--format=%an%n%ae%n%ad%n%B", "--date=raw", commit)
+        author, email, date, message = raw.split("\n", 3)
+        who = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": date,
+               "GIT_COMMITTER_NAME": author, "GIT_COMMITTER_EMAIL": email,
+               "GIT_COMMITTER_DATE": date}
+        plain = git(tree, "commit-tree", content, "-p", f"{commit}^", "-F", "-",
+                    data=message + "\n", env=who)
+        git(tree, *FORMAT, "-N", "--always", "-o", scratch, "-1", plain)
+        [path] = scratch.glob("*.patch")
+        return path.name.split("-", 1)[1], path.read_text(), added
+
+
+def refresh(base, force=False):
+    """Writes the tree's commits back: patches, new files, series."""
+    tree, name = base.tree, shorten(base.tree)
+    if not (tree / ".git").exists():
+        raise Error(f"{name} is not there yet: 'make tree' makes it")
+    busy = in_progress(tree)
+    if busy:
+        raise Error(f"{busy} is under way in {name}: finish or abort it first")
+    changed = [line for line in edits(tree).splitlines()]
+    if changed:
+        raise Error(f"{name} holds uncommitted edits ({changed[0][3:]}, ...): commit them first, "
+                    "with --fixup and rebase --autosquash if they belong to a patch that is there")
+    base_sha = git(tree, "rev-parse", "base^{commit}")
+    if not force and base.series():
+        old = git(tree, "config", "kit.stamp", check=False)
+        if old != stamp(base, base_sha):
+            raise Error(f"{shorten(base.dir)} or its files have changed since {name} was made from "
+                        "them: 'make tree' first (or 'make refresh FORCE=1': the tree wins)")
+
+    entries, owner = [], {}
+    for number, commit in enumerate(commits(tree, base_sha), 1):
+        slug, text, added = split(tree, commit)
+        subject = git(tree, "log", "-1", "--format=%h %s", commit)
+        if re.match(r"\S+ (fixup|squash|amend)!", subject):
+            raise Error(f"{name}: \"{subject}\" is not folded in yet: "
+                        f"'git -C {name} rebase -i --autosquash base' first")
+        touched = git(tree, "diff-tree", "-r", "-z", "--no-commit-id", "--no-renames",
+                      "--name-only", commit).split("\0")
+        for path in filter(None, touched):
+            if path in owner:
+                first = owner[path]
+                raise Error(f"{name}: \"{subject}\" edits {path}, which \"{first}\" brings: a new "
+                            f"file belongs to one commit; 'git commit --fixup {first.split()[0]}'")
+        owner.update({path: subject for path in added})
+        entries.append((f"{number:04d}-{slug}", text, added))
+
+    write_series(base, entries)
+    # What was written must give the same tree again; and the tree stands on it.
+    tip = generate(base, base_sha)
+    if not same_content(tree, "HEAD", tip):
+        raise Error(f"{shorten(base.dir)}: the series just written does not give {name} again")
+    git(tree, "reset", "-q", "--soft", tip)
+    remember(base, tip, base_sha, stamp(base, base_sha))
+
+
+def write_if_changed(path, data, mode=0o644):
+    """True if @path had to be written."""
+    if path.exists() and path.read_bytes() == data and path.stat().st_mode & 0o777 == mode:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    path.chmod(mode)
+    return True
+
+
+def write_series(base, entries):
+    """Writes the project's side: only what differs is touched."""
+    written = 0
+    had = {name for _, new in base.series() for name in new}
+    for patch, text, added in entries:
+        written += write_if_changed(base.dir / patch, text.encode())
+        for name in added:
+            data = git(base.tree, "show", f"HEAD:{name}", binary=True)
+            mode = git(base.tree, "ls-tree", "HEAD", "--", name).split()[0]
+            written += write_if_changed(base.files / name, data, int(mode[-3:], 8))
+    lines = [" ".join([patch, *added]) for patch, _, added in entries]
+    for old in base.dir.glob("*.patch"):
+        if old.name not in {patch for patch, _, _ in entries}:
+            old.unlink()
+            written += 1
+    written += write_if_changed(base.dir / "series", "".join(f"{line}\n" for line in lines).encode())
+    # A new file that no base brings any more is gone.
+    others = {name for path in (ROOT / base.kind).glob("*/series")
+              for _, new in Base(base.kind, path.parent.name).series() for name in new}
+    for name in had - others:
+        (base.files / name).unlink(missing_ok=True)
+        written += 1
+    say(f"{shorten(base.dir)}: {len(entries)} patches, "
+        f"{f'{written} files written' if written else 'nothing changed'}")
+
+
+def series(base, out):
+    """Writes one complete mailbox series, new files included, to @out."""
+    head = git(base.tree, "rev-parse", "HEAD")
+    lost = local_work(base, ref(base.tree, "refs/kit/made"))
+    if lost:
+        warn(f"{shorten(base.tree)} holds {lost}; the series in {out} is what "
+             f"{shorten(base.dir)} says: 'make refresh' takes them in")
+        head = ref(base.tree, "refs/kit/made")
+    out = Path(out).expanduser().resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    for old in out.glob("[0-9][0-9][0-9][0-9]-*.patch"):
+        if not old.read_text(errors="replace").startswith("From " + "0" * 40):
+            raise Error(f"{old} was not written by 'make series': choose another directory")
+        old.unlink()
+    if git(base.tree, "rev-list", f"base..{head}"):
+        git(base.tree, *FORMAT, "-n", "-o", out, f"base..{head}")
+    say(f"{out}: {len(base.series())} patches for {base.kind} {base.version}; "
+        "'git am' takes them in order")
