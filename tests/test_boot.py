@@ -1,0 +1,113 @@
+"""What is there after boot: masks, numbering, parameters, and the price of CPUs that are absent."""
+
+import re
+
+import pytest
+
+from cpuhp.gate import parse_cpus
+
+
+def masks_are(vm, **expected):
+    """Each mask named is that list of CPUs."""
+    masks = vm.masks()
+    assert {name: masks[name] for name in expected} == {name: parse_cpus(cpus) for name, cpus in expected.items()}
+
+
+def processes(vm):
+    """Names of all processes but our own, kernel threads in brackets; a worker's number and state are left out."""
+    listed = vm.sh("ps -o ppid,args").splitlines()[1:]
+    names = (line.split(None, 1)[1] for line in listed if " sh -c " not in line and "ps -o" not in line)
+    return sorted(re.sub(r"\[kworker/([^:]*):.*", r"[kworker/\1]", name.strip()) for name in names)
+
+
+def per_cpu_threads(vm):
+    """CPUs that own a kernel thread: name/N."""
+    return {int(match[1]) for name in processes(vm) if (match := re.search(r"/(\d+)[\]:H]", name))}
+
+
+@pytest.mark.vm(smp="cpus=4,maxcpus=6", append="maxcpus=2")
+def test_masks_of_the_design(vm, dialect):
+    """
+    CPU  0 1 2 3 | 4 5
+         x x . . |        x online, . present; maxcpus=2; right of the bar: absent
+    """
+    masks_are(vm, possible="0-5", present="0-3", enabled="0-3", online="0-1", offline="2-5")
+    assert vm.cpu_directories() == {0, 1, 2, 3}
+
+
+@pytest.mark.vm(smp="cpus=1,maxcpus=4")
+def test_absent_cpus_cost_nothing(vm, boot, dialect):
+    """Row 1.
+
+    CPU  0 | 1 2 3
+         x |            against a machine that has but CPU 0: same processes, same log, no thread for an absent CPU
+    """
+    masks_are(vm, possible="0-3", present="0", online="0", offline="1-3")
+    assert vm.cpu_directories() == {0}
+    assert per_cpu_threads(vm) == {0}
+    assert vm.sh("ls /sys/firmware/acpi/tables").split().count("APIC") == 1
+    log = vm.dmesg()
+    assert not [line for line in log.splitlines() if re.search(r"\b(?:CPU|cpu|Processor )[ #]?[1-9]\d*\b(?! \w+ CPUs)", line)]
+    assert not re.search(r"failed to (?:boot|come online)|psci: failed", log)
+    with boot(smp="cpus=1") as alone:
+        assert unnumbered(processes(vm)) == unnumbered(processes(alone))
+        assert messages(vm) - messages(alone) == set()
+
+
+def unnumbered(names):
+    """Without unbound workers, of which there are as many as there was work."""
+    return sorted(name for name in names if not re.match(r"\[kworker/u|\[kworker/0", name))
+
+
+def messages(vm):
+    """The log as a set of messages, with times, addresses and every number left out."""
+    lines = (re.sub(r"^\[[^]]*\] ", "", line) for line in vm.dmesg().splitlines())
+    return {re.sub(r"\b(?:0x)?[0-9a-f]*\d[0-9a-f]*\b(?: (?=\d))?", "#", line).replace("##", "#") for line in lines}
+
+
+@pytest.mark.vm(smp="cpus=4,maxcpus=6", machine="gic-version=3,x-madt-boot-cpu-only=on")
+def test_only_the_boot_cpu_is_enabled(vm):
+    """
+    CPU   0 1 2 3 | 4 5
+    MADT  e o o o | o o       e enabled, o online-capable; _STA 0xF up to the bar: all four are online after boot
+    """
+    masks_are(vm, possible="0-5", present="0-3", online="0-3", offline="4-5")
+
+
+@pytest.mark.vm(smp="cpus=4,maxcpus=6", machine="gic-version=3,x-madt-boot-cpu-only=on", append="maxcpus=2")
+def test_only_the_boot_cpu_is_enabled_and_maxcpus(vm):
+    """As above, with maxcpus=2: two online, four present."""
+    masks_are(vm, possible="0-5", present="0-3", online="0-1", offline="2-5")
+
+
+@pytest.mark.parametrize("append, expected", [
+    ("nr_cpus=4", {"possible": "0-3", "present": "0-3", "online": "0-3"}),
+    ("nr_cpus=5", {"possible": "0-4", "present": "0-3", "online": "0-3"}),
+    ("nr_cpus=2", {"possible": "0-1", "present": "0-1", "online": "0-1"}),
+    ("maxcpus=1", {"possible": "0-5", "present": "0-3", "online": "0"}),
+])
+def test_parameters(boot, dialect, append, expected):
+    """cpus=4,maxcpus=6: nr_cpus= takes the absent CPUs first; maxcpus= limits what is brought up, not what is there."""
+    with boot(smp="cpus=4,maxcpus=6", dialect=dialect, append=append) as vm:
+        masks_are(vm, **expected)
+
+
+@pytest.mark.parametrize("append", ["nosmp", "maxcpus=0"])
+def test_without_smp(boot, append):
+    """cpus=4,maxcpus=6, uniprocessor by parameter: CPU 0 is all there is, and an add does not change that."""
+    with boot(append=append) as vm:
+        masks_are(vm, present="0", online="0")
+        assert vm.cpu_directories() == {0}
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=4,sockets=1,clusters=1,cores=4,threads=1", memory="600M", args=(
+    "-object", "memory-backend-ram,id=m0,size=300M", "-object", "memory-backend-ram,id=m1,size=300M",
+    "-numa", "node,nodeid=0,cpus=0-1,memdev=m0", "-numa", "node,nodeid=1,cpus=2-3,memdev=m1"))
+def test_node_of_absent_cpus(vm, dialect):
+    """
+    node  0     1
+    CPU   0 1 | 2 3          the absent ones have their node from the start; none of them is counted in it
+    """
+    assert vm.sh("cat /sys/devices/system/node/online") == "0-1"
+    assert parse_cpus(vm.sh("cat /sys/devices/system/node/node0/cpulist")) == {0, 1}
+    assert parse_cpus(vm.sh("cat /sys/devices/system/node/node1/cpulist")) == set()

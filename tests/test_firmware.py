@@ -1,0 +1,149 @@
+"""Row 24: GICC flags in all their combinations, in a MADT that takes the place of the firmware's."""
+
+import re
+
+import pytest
+
+from cpuhp import scenario, tables
+from cpuhp.gate import parse_cpus
+from cpuhp.tables import ENABLED, ONLINE_CAPABLE
+from cpuhp.vm import VM, Spec
+
+DISABLED = 0
+RESERVED = 1 << 7 | 1 << 31
+SMP = "cpus=2,maxcpus=6"
+
+
+@pytest.fixture(scope="module")
+def firmware(request, tmp_path_factory):
+    """Tables of the machine below, read from a guest."""
+    spec = Spec(smp=SMP, linux=request.config.getoption("--linux"))
+    with VM(spec, tmp_path_factory.mktemp("firmware")) as vm:
+        return {name: tables.read(vm, name) for name in ("APIC", "FACP")}
+
+
+# MADT flags of CPUs 2-5, which are absent (_STA 0xD); what is possible
+CASES = {
+    "online-capable": ([ONLINE_CAPABLE] * 4, "0-5"),
+    "all disabled": ([DISABLED] * 4, "0-5"),
+    "one online-capable, the others disabled": ([DISABLED] * 3 + [ONLINE_CAPABLE], "0-2"),
+    "reserved bits on disabled": ([DISABLED | RESERVED] * 4, "0-5"),
+    "reserved bits on online-capable": ([ONLINE_CAPABLE | RESERVED] * 4, "0-5"),
+    "a mode bit on online-capable": ([ONLINE_CAPABLE | 1 << 1] * 4, "0-5"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_flags_of_absent_cpus(boot, firmware, name):
+    """
+    CPU  0 1 | 2 3 4 5
+         x x | ? ? ? ?       the flags of the case on 2-5: as many are possible as the contract says
+    """
+    flags, possible = CASES[name]
+    madt = tables.with_gicc_flags(firmware["APIC"], dict(enumerate(flags, start=2)))
+    with boot(smp=SMP, tables=tables.initrd(madt)) as vm:
+        assert tables.read(vm, "APIC") == madt
+        masks = vm.masks()
+        assert masks["possible"] == parse_cpus(possible)
+        assert masks["present"] == masks["online"] == {0, 1}
+        hot = max(masks["possible"])
+        since = vm.mark()
+        vm.device_add(5)
+        vm.wait_event("ACPI_DEVICE_OST", since, match=lambda data: data["info"]["status"] == 0)
+        scenario.online(vm, hot)
+        scenario.works(vm, hot)
+
+
+ENABLED_CASES = {
+    "enabled": (ENABLED, False),
+    "enabled and online-capable": (ENABLED | ONLINE_CAPABLE, True),
+    "enabled and reserved bits": (ENABLED | RESERVED, False),
+}
+
+
+@pytest.mark.parametrize("name", ENABLED_CASES)
+def test_flags_of_a_cpu_that_is_there(boot, firmware, name):
+    """
+    CPU  0 1 | 2 3 4 5
+         x ? |               the flags of the case on 1: it is an enabled CPU; 9 is worth a warning, once
+    """
+    flags, warns = ENABLED_CASES[name]
+    with boot(smp=SMP, tables=tables.initrd(tables.with_gicc_flags(firmware["APIC"], {1: flags}))) as vm:
+        assert vm.masks()["online"] == {0, 1}
+        assert vm.masks()["possible"] == set(range(6))
+        warnings = [line for line in vm.dmesg().splitlines() if re.search(r"(?i)online.capable", line)]
+        assert len(warnings) == warns, warnings
+
+
+def test_cpu_that_is_there_marked_online_capable(boot, firmware):
+    """
+    CPU   0 1 | 2 3 4 5
+    MADT  e o | o o o o      _STA of 1 is 0xF: online after boot like any other
+    """
+    with boot(smp=SMP, tables=tables.initrd(tables.with_gicc_flags(firmware["APIC"], {1: ONLINE_CAPABLE}))) as vm:
+        assert vm.masks()["online"] == {0, 1}
+
+
+DISABLED_POLICY = {
+    "hypervisor, FADT 6.3": (lambda fadt: fadt, "", True),
+    "hypervisor, FADT 6.5": (lambda fadt: tables.with_fadt_version(fadt, 6, 5), "", False),
+    "no hypervisor": (tables.without_hypervisor_vendor, "", False),
+    "hypervisor, ignore": (lambda fadt: fadt, "arm64.disabled_gicc=ignore", False),
+    "no hypervisor, hotplug": (tables.without_hypervisor_vendor, "arm64.disabled_gicc=hotplug", True),
+    "FADT 6.5, hotplug": (lambda fadt: tables.with_fadt_version(fadt, 6, 5), "arm64.disabled_gicc=hotplug", True),
+    "hypervisor, auto": (lambda fadt: fadt, "arm64.disabled_gicc=auto", True),
+}
+
+
+@pytest.mark.parametrize("name", DISABLED_POLICY)
+def test_policy_for_disabled_entries(boot, firmware, name):
+    """
+    CPU  0 1 | 2 3 4 5
+         x x | - - - -       2-5 disabled: hot-pluggable only where firmware is an older hypervisor's, or when told so
+    """
+    edit, append, hotplug = DISABLED_POLICY[name]
+    madt = tables.with_gicc_flags(firmware["APIC"], dict.fromkeys(range(2, 6), DISABLED))
+    fadt = edit(firmware["FACP"])
+    edited = tables.initrd(madt, *([fadt] if fadt != firmware["FACP"] else []))
+    with boot(smp=SMP, append=append, tables=edited) as vm:
+        assert tables.read(vm, "FACP") == fadt
+        masks = vm.masks()
+        assert masks["possible"] == (set(range(6)) if hotplug else {0, 1})
+        assert masks["present"] == masks["online"] == {0, 1}
+
+
+def test_ignored_entries_stay_ignored(boot, firmware):
+    """
+    CPU  0 1 | 2 3 4 5
+         x x | - - - -       disabled and ignored: an add ends in an honest _OST, not in a CPU
+    """
+    madt = tables.with_gicc_flags(firmware["APIC"], dict.fromkeys(range(2, 6), DISABLED))
+    with boot(smp=SMP, append="arm64.disabled_gicc=ignore", tables=tables.initrd(madt)) as vm:
+        since = vm.mark()
+        vm.device_add(3)
+        ost = vm.wait_event("ACPI_DEVICE_OST", since)["info"]
+        assert ost["status"] != scenario.OST_SUCCESS
+        assert vm.masks()["present"] == {0, 1}
+
+
+def test_gicv2(boot):
+    """
+    CPU   0 1 2 3
+    MADT  e e o o    GICv2: the table's CPUs as the unpatched kernel has them, and one line that there is no hotplug
+    """
+    machine = {"smp": "4", "machine": "gic-version=2"}
+    with boot(**machine) as vm:
+        madt = tables.read(vm, "APIC")
+        assert vm.masks()["online"] == {0, 1, 2, 3}
+        assert not said_no_hotplug(vm)
+    edited = tables.initrd(tables.with_gicc_flags(madt, {2: ONLINE_CAPABLE, 3: ONLINE_CAPABLE}))
+    with boot(**machine, image_patched=False, tables=edited) as vm:
+        before = vm.masks()
+    with boot(**machine, tables=edited) as vm:
+        masks = vm.masks()
+        assert {name: masks[name] for name in before} == before
+        assert len(said_no_hotplug(vm)) == 1, said_no_hotplug(vm)
+
+
+def said_no_hotplug(vm):
+    return [line for line in vm.dmesg().splitlines() if re.search(r"(?i)CPU hotplug|hot-?pluggable", line)]
