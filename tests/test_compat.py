@@ -1,0 +1,89 @@
+"""Row 36: the new kernel where nothing is hot-pluggable is the kernel it was; old and new go together."""
+
+import re
+
+import pytest
+
+from cpuhp import scenario
+from test_boot import messages, processes
+
+# Words of a machine without hotplug, and of one that an old QEMU ignores the maxcpus= of
+MACHINES = {
+    "acpi": {"smp": "4"},
+    "acpi, maxcpus=2": {"smp": "4", "append": "maxcpus=2"},
+    "acpi, nr_cpus=2": {"smp": "4", "append": "nr_cpus=2"},
+    "acpi, nosmp": {"smp": "4", "append": "nosmp", "directories": False},
+    "device tree": {"smp": "4", "acpi": False},
+    "device tree, no firmware": {"smp": "4", "acpi": False, "firmware": False},
+    "gicv2": {"smp": "4", "machine": "gic-version=2"},
+    "numa": {"smp": "4", "memory": "600M", "args": (
+        "-object", "memory-backend-ram,id=m0,size=300M", "-object", "memory-backend-ram,id=m1,size=300M",
+        "-numa", "node,nodeid=0,cpus=0-1,memdev=m0", "-numa", "node,nodeid=1,cpus=2-3,memdev=m1")},
+    "old QEMU with maxcpus": {"smp": "cpus=2,maxcpus=4", "qemu_patched": False},
+}
+
+OF_EVERY_BOOT = re.compile(r"Linux version|random: |Booting Linux|EFI stub|clocksource|sched_clock|Freeing|Memory:|hrtimer: interrupt took")
+
+
+def sysfs(vm):
+    """Every file and link below /sys/devices/system/cpu, except for the one that is ours."""
+    listed = vm.sh("cd /sys/devices/system/cpu; find .; find . -type l | while read l; do echo $l $(readlink $l); done",
+                   timeout=180)
+    return sorted(set(listed.splitlines()) - {"./enabled"})
+
+
+def look(vm):
+    masks = vm.masks()
+    return {
+        "masks": {name: masks[name] for name in ("possible", "present", "online", "offline")},
+        "sysfs": sysfs(vm),
+        "processes": [name for name in processes(vm) if not name.startswith("[kworker")],
+        "log": {line for line in messages(vm) if not OF_EVERY_BOOT.search(line)},
+    }
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_no_hotplug_no_difference(boot, name):
+    """Patched against unpatched kernel on the same machine: masks, sysfs tree, processes and log are the same."""
+    words = MACHINES[name]
+    with boot(**words, image_patched=False) as vm:
+        before = look(vm)
+    with boot(**words) as vm:
+        after = look(vm)
+    assert after["masks"] == before["masks"]
+    assert after["sysfs"] == before["sysfs"]
+    assert after["processes"] == before["processes"]
+    assert after["log"] - before["log"] == set()
+    assert before["log"] - after["log"] == set()
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=4", image_patched=False)
+def test_old_kernel_on_new_qemu(vm, dialect):
+    """
+    CPU  0 1 | 2 3
+         x x |           the unpatched kernel loses no CPU to the new firmware, and never fails to reach its shell
+    """
+    assert vm.masks()["online"] == {0, 1}
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=4", image_patched=False)
+def test_the_unpatched_kernel_fails(vm, dialect):
+    """
+    CPU  0 1 | 2 3
+         x x |           the scenario of the hotplug tests, on the kernel that cannot: it fails, and at the add
+    """
+    with pytest.raises(scenario.StepFailed) as failure:
+        scenario.add(vm, 2, timeout=10)
+    assert failure.value.step == "add"
+    assert vm.masks()["online"] == {0, 1}
+
+
+def test_the_unpatched_kernel_fails_the_masks(boot):
+    """
+    CPU  0 1 2 3 | 4 5
+         x x . . |           as the design's boot line: the absent ones are not even possible on the unpatched kernel
+    """
+    with boot(smp="cpus=4,maxcpus=6", append="maxcpus=2", image_patched=False) as vm:
+        masks = vm.masks()
+        assert masks["possible"] == {0, 1, 2, 3}
+        assert "enabled" not in masks

@@ -1,0 +1,138 @@
+"""Row 27: notifications that nobody asked for.
+
+The machine's DSDT is edited so that its power button sends what a test wants: QMP's system_powerdown is the trigger.
+"""
+
+import re
+import shutil
+
+import pytest
+
+from cpuhp import scenario, tables
+from cpuhp.vm import VM, Spec
+
+SMP = "cpus=2,maxcpus=4"
+BURST = 1000
+BUS_CHECK, DEVICE_CHECK, EJECT_REQUEST, UNKNOWN = 0, 1, 3, 0x42
+
+pytestmark = pytest.mark.skipif(not shutil.which("iasl"), reason="iasl (acpica-tools) is not installed")
+
+
+@pytest.fixture(scope="module")
+def dsdt(request, tmp_path_factory):
+    """The DSDT of the machine, and the name of each CPU's device in it."""
+    with VM(Spec(smp=SMP, linux=request.config.getoption("--linux")), tmp_path_factory.mktemp("dsdt")) as vm:
+        return tables.read(vm, "DSDT")
+
+
+def with_button(dsdt, *notifications):
+    """The DSDT with a power button that sends (CPU, code, how often) instead of its own notification."""
+    def edit(text):
+        path = re.search(r"Notify \((\S*C000)\b", text) or re.search(r"Device \((C000)\)", text)
+        assert path, "no CPU devices in the DSDT"
+        device = r"\_SB.CPUS.C{:03X}"
+        lines = []
+        for cpu, code, times in notifications:
+            notify = f"Notify ({device.format(cpu)}, 0x{code:02X})"
+            lines.append(notify if times == 1 else f"Local7 = {times}\nWhile (Local7) {{ {notify}\nLocal7-- }}")
+        text, count = re.subn(r"Notify \(PWRB, 0x80\).*", "\n".join(lines), text)
+        assert count == 1, "the power button is not where it was"
+        return text
+
+    return tables.initrd(tables.edit_asl(dsdt, edit))
+
+
+def press(vm):
+    """Send the notifications and wait until the guest has dealt with them."""
+    vm.qmp("system_powerdown")
+    vm.sh("sleep 1")
+
+
+CASES = {
+    "device check, CPU there": (1, DEVICE_CHECK),
+    "bus check, CPU there": (1, BUS_CHECK),
+    "device check, CPU absent": (3, DEVICE_CHECK),
+    "bus check, CPU absent": (3, BUS_CHECK),
+    "eject request, CPU absent": (3, EJECT_REQUEST),
+    "unknown, CPU there": (1, UNKNOWN),
+    "unknown, CPU absent": (3, UNKNOWN),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_notification(boot, dsdt, dialect, name):
+    """
+    CPU  0 1 | 2 3
+         x x |           one, then 1000 of the case's: no mask changes, _OST tells the truth, an add works after
+    """
+    cpu, code = CASES[name]
+    with boot(smp=SMP, dialect=dialect, tables=with_button(dsdt, (cpu, code, 1))) as vm:
+        since = vm.mark()
+        press(vm)
+        assert vm.masks()["present"] == vm.masks()["online"] == {0, 1}
+        statuses = [status for _, status in vm.osts(cpu, since)]
+        if cpu == 3:
+            assert scenario.OST_SUCCESS not in statuses
+        elif code != UNKNOWN:
+            assert statuses == [scenario.OST_SUCCESS]
+        scenario.add(vm, 2)
+        scenario.online(vm, 2)
+        scenario.works(vm, 2)
+
+
+def test_burst(boot, dsdt):
+    """
+    CPU  0 1 | 2 3
+         x x |           1000 device checks each for one that is there and one that is not: no queue is left, nothing grows
+    """
+    edited = with_button(dsdt, (1, DEVICE_CHECK, BURST), (3, DEVICE_CHECK, BURST), (2, UNKNOWN, BURST))
+    with boot(smp=SMP, tables=edited) as vm:
+        def quiet():
+            seen = vm.mark()
+            vm.sh("sleep 1")
+            return vm.mark() == seen
+
+        def slab():
+            return int(vm.sh("awk '/^Slab:/ { print $2 }' /proc/meminfo"))
+
+        press(vm)
+        scenario.wait_until("the guest to answer all", quiet, timeout=120)
+        before, since = slab(), vm.mark()
+        press(vm)
+        scenario.wait_until("the guest to answer all", quiet, timeout=120)
+        assert len(vm.osts(1, since)) == BURST
+        assert slab() < before * 1.05
+        assert vm.masks()["present"] == {0, 1}
+        scenario.add(vm, 2)
+        scenario.online(vm, 2)
+        scenario.works(vm, 2)
+
+
+def test_eject_that_firmware_did_not_ask_for(boot, dsdt):
+    """
+    CPU  0 1 | 2 3
+         x x |           -> 2; an eject request from the button, not from QEMU: the guest gives the CPU back all the same
+    """
+    with boot(smp=SMP, tables=with_button(dsdt, (2, EJECT_REQUEST, 1))) as vm:
+        scenario.add(vm, 2)
+        scenario.online(vm, 2)
+        since = vm.mark()
+        vm.qmp("system_powerdown")
+        scenario.wait_gone(vm, 2, since)
+        scenario.add(vm, 2)
+
+
+def test_two_device_checks_for_one_add(boot, dsdt):
+    """
+    CPU  0 1 | 2 3
+         x x |           -> 2, then device check and bus check once more: registered once
+    """
+    with boot(smp=SMP, tables=with_button(dsdt, (2, DEVICE_CHECK, 1), (2, BUS_CHECK, 1))) as vm:
+        scenario.add(vm, 2)
+        scenario.online(vm, 2)
+        with scenario.cpu_uevents(vm) as uevents:
+            press(vm)
+        assert [event for event in uevents if event.split()[0] in ("add", "remove")] == []
+        assert vm.masks()["online"] == {0, 1, 2}
+        scenario.works(vm, 2)
+        scenario.eject(vm, 2)
