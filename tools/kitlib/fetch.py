@@ -187,14 +187,24 @@ def init_tree(tree):
 def snapshot(tree, directory, origin):
     """The files of @directory as a commit in @tree's object store.
 
-    @directory itself is only read. The index is kept, so a second snapshot
+    @directory itself is only read; if it is under git, the files that git
+    knows are meant, as they stand. The index is kept, so a second snapshot
     looks at time stamps only.
     """
     env = {"GIT_DIR": tree / ".git", "GIT_WORK_TREE": directory,
            "GIT_INDEX_FILE": tree / ".git" / f"index-{re.sub(r'[^A-Za-z0-9.]', '-', origin)}"}
     env = {key: str(value) for key, value in env.items()}
-    git(directory, "-c", "core.looseCompression=1", "-c", "advice.addEmbeddedRepo=false",
-        "-c", "core.excludesFile=/dev/null", "add", "-A", ".", env=env)
+    fast = ["-c", "core.looseCompression=1"]
+    if (directory / ".git").exists():
+        names = git(directory, "-c", "safe.directory=*", "ls-files", "-z", binary=True)
+        had = git(directory, "ls-files", "-z", env=env, binary=True)
+        gone = set(had.split(b"\0")) - set(names.split(b"\0"))
+        git(directory, *fast, "update-index", "--add", "--remove", "-z", "--stdin",
+            data=names, binary=True, env=env)
+        git(directory, "update-index", "--force-remove", "-z", "--stdin",
+            data=b"\0".join(gone), binary=True, env=env)
+    else:
+        git(directory, *fast, "add", "-A", "-f", ".", env=env)
     sha = git(directory, "write-tree", env=env)
     return git(tree, "commit-tree", sha, "-m", f"base: {origin}", env=FIXED)
 
@@ -281,5 +291,8 @@ def from_user(base, variable, directory):
     if version_key(version) > version_key(verified_upstream(base)):
         warn(f"{variable}={directory} is {base.kind} {version}, newer than "
              f"{verified_upstream(base)}, the newest that the series was verified with")
+    if not (directory / ".git").exists() and (directory / "include/config").exists():
+        raise Error(f"{variable}={directory} has been built in: 'make mrproper' there, or give a "
+                    "git tree")
     init_tree(base.tree)
     return snapshot(base.tree, directory, f"{variable} {directory}")

@@ -121,9 +121,17 @@ def in_progress(tree):
     return None
 
 
+# Debian's kernel has a .gitignore that ignores everything, so what looks like
+# source is asked for by name, lest a forgotten `git add -f` goes unnoticed.
+SOURCE = ["*.[chS]", "*.rst", "*.py", "*.sh", "*.dts*", "*.json", "*.yaml", "*.build",
+          "*Kconfig*", "*Makefile*", "*Kbuild"]
+
+
 def edits(tree):
-    """Uncommitted changes, as git status --porcelain gives them."""
-    return git(tree, "status", "--porcelain")
+    """Files with uncommitted changes, and source files not under git yet."""
+    changed = git(tree, "diff", "--name-only", "-z", "HEAD")
+    new = git(tree, "ls-files", "-o", "-z", "--exclude=/build/", "--", *SOURCE)
+    return [name for name in (changed + new).split("\0") if name]
 
 
 def content_key(tree):
@@ -132,12 +140,15 @@ def content_key(tree):
     Cheap when nothing is edited: git compares time stamps only.
     """
     digest = hashlib.sha256(git(tree, "rev-parse", "HEAD^{tree}").encode())
-    for line in edits(tree).splitlines():
-        digest.update(line.encode())
-        path = tree / line[3:].split(" -> ")[-1].strip('"')
-        if path.is_file():
-            digest.update(path.read_bytes())
+    for name in edits(tree):
+        digest.update(name.encode() + b"\0")
+        if (tree / name).is_file():
+            digest.update((tree / name).read_bytes())
     return digest.hexdigest()
+
+
+def some(names):
+    return ", ".join(names[:3] + (["..."] if names[3:] else []))
 
 
 def ref(tree, name):
@@ -155,7 +166,7 @@ def local_work(base, made):
     """Commits or edits of the user in the tree, in words; '' if there are none."""
     changed = edits(base.tree)
     if changed:
-        return f"uncommitted edits ({changed.splitlines()[0][3:]}, ...)"
+        return f"uncommitted edits ({some(changed)})"
     head = git(base.tree, "rev-parse", "HEAD")
     if head != made:
         return f"commits of yours ({git(base.tree, 'log', '-1', '--format=%h %s', head)})"
@@ -260,22 +271,24 @@ def split(tree, commit):
     for status, name in zip(fields[::2], fields[1::2]):
         (added if status == "A" else edited).append(name)
     with tempfile.TemporaryDirectory(prefix="kit-") as scratch:
-        scratch = Path(scratch)
-        index = {"GIT_INDEX_FILE": str(scratch / "index")}
-        git(tree, "read-tree", commit, env=index)
-        if added:
-            git(tree, "rm", "-q", "--cached", "--", *added, env=index)
-        content = git(tree, "write-tree", env=index)
-        raw = git(tree, "log", "-1", "--format=%an%n%ae%n%ad%n%B", "--date=raw", commit)
-        author, email, date, message = raw.split("\n", 3)
-        who = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": date,
-               "GIT_COMMITTER_NAME": author, "GIT_COMMITTER_EMAIL": email,
-               "GIT_COMMITTER_DATE": date}
-        plain = git(tree, "commit-tree", content, "-p", f"{commit}^", "-F", "-",
-                    data=message + "\n", env=who)
+        plain = without(tree, commit, added, Path(scratch)) if added else commit
         git(tree, *FORMAT, "-N", "--always", "-o", scratch, "-1", plain)
-        [path] = scratch.glob("*.patch")
+        [path] = Path(scratch).glob("*.patch")
         return path.name.split("-", 1)[1], path.read_text(), added
+
+
+def without(tree, commit, names, scratch):
+    """@commit as it would be if it did not have the files @names."""
+    index = {"GIT_INDEX_FILE": str(scratch / "index")}
+    git(tree, "read-tree", commit, env=index)
+    git(tree, "update-index", "--force-remove", "--", *names, env=index)
+    content = git(tree, "write-tree", env=index)
+    raw = git(tree, "log", "-1", "--format=%an%n%ae%n%ad%n%B", "--date=raw", commit)
+    author, email, date, message = raw.split("\n", 3)
+    who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER")
+           for key, value in (("NAME", author), ("EMAIL", email), ("DATE", date))}
+    return git(tree, "commit-tree", content, "-p", f"{commit}^", "-F", "-",
+               data=message + "\n", env=who)
 
 
 def refresh(base, force=False):
@@ -286,10 +299,10 @@ def refresh(base, force=False):
     busy = in_progress(tree)
     if busy:
         raise Error(f"{busy} is under way in {name}: finish or abort it first")
-    changed = [line for line in edits(tree).splitlines()]
+    changed = edits(tree)
     if changed:
-        raise Error(f"{name} holds uncommitted edits ({changed[0][3:]}, ...): commit them first, "
-                    "with --fixup and rebase --autosquash if they belong to a patch that is there")
+        raise Error(f"{name} holds uncommitted edits ({some(changed)}): commit them first (new "
+                    "files with 'git add -f')")
     base_sha = git(tree, "rev-parse", "base^{commit}")
     if not force and base.series():
         old = git(tree, "config", "kit.stamp", check=False)

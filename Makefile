@@ -1,0 +1,73 @@
+# The only front door: `make help` lists what it can do.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+PYTHON := /usr/bin/python3
+KIT := tools/kit
+
+# Read by tools/ from the environment; see `make help`.
+export LINUX QEMU TEST KDIR QDIR OUT CYCLES SEED MIRROR JOBS DISCARD FORCE
+
+NOINSTALL ?=
+install := $(if $(NOINSTALL),,@tools/install)
+
+help: ## this list
+	@echo 'usage: make COMMAND [VARIABLE=value ...]'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+	@echo
+	@sed -n 's/^#V \([A-Z]*\) *\(.*\)/  \1=\t\2/p' Makefile | expand -t 14
+	@echo
+	@printf '  bases there: '; ls -d linux/*/series qemu/*/series | sed 's,/series,,' | tr '\n' ' '; echo
+
+#V LINUX     kernel base, such as 6.1 (default: the lowest there is; check: all)
+#V QEMU      QEMU base, such as 10.0 (default: the lowest there is)
+#V TEST      check: only the tests whose names match (pytest -k)
+#V KDIR      your own Linux tree instead of Debian's source; it is only read
+#V QDIR      your own QEMU tree instead of Debian's source; it is only read
+#V OUT       series: the directory to write to
+#V CYCLES    soak: how many add/eject cycles (default 1000)
+#V DISCARD   tree: DISCARD=1 throws away what you changed in work/
+#V FORCE     refresh: FORCE=1 writes work/ back even if linux/ or qemu/ changed since
+#V JOBS      how many jobs to run at once (default: the number of CPUs)
+#V MIRROR    Debian mirror, if the machine's apt setup names none
+#V NOINSTALL NOINSTALL=1 installs no packages
+
+demo: build-demo ## from nothing to a CPU that comes and goes in a running guest
+	@tools/demo $(if $(LINUX),--linux $(LINUX))
+
+vm: build-demo ## a shell in the guest, with QEMU's monitor at hand
+	@tools/vm $(if $(LINUX),--linux $(LINUX))
+
+soak: build-demo ## 1000 add/online/work/eject cycles in one VM
+	@tools/soak $(if $(LINUX),--linux $(LINUX)) $(if $(CYCLES),--cycles $(CYCLES))
+
+check: ## all tests; the last line says N passed, N failed, N skipped
+	$(install)
+	@$(KIT) check
+
+lint: ## what every patch and tool must fulfil: style, round trip, each prefix compiles
+	$(install)
+	@$(KIT) lint
+
+build: build-demo ## kernel, QEMU and initramfs into out/, and nothing more
+
+build-demo:
+	$(install)
+	@$(KIT) build linux qemu initramfs
+
+tree: ## work/: the sources with the series applied, one commit per patch
+	$(install)
+	@$(KIT) tree
+
+refresh: ## write the commits of work/ back to linux/ and qemu/
+	@$(KIT) refresh
+
+series: ## OUT=dir: the complete mailbox series of LINUX=, for git am
+	$(install)
+	@$(KIT) series
+
+clean: ## remove out/ and the build directories in work/; the trees stay
+	rm -rf out work/*/build
+
+.PHONY: help demo vm soak check lint build build-demo tree refresh series clean

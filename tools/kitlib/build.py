@@ -1,0 +1,238 @@
+"""Builds: kernels, QEMUs, the guest's initramfs. Nothing is built twice.
+
+A build is skipped when its key, a hash of the tree's content (uncommitted
+edits included), the configuration and the compiler, is the one it was last
+built from. Otherwise make or ninja finds out what is left to do.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from . import fetch, tree
+from .common import (JOBS, OUT, ROOT, Error, Progress, git, logged, need_space, run, say, shorten)
+
+CROSS = "" if platform.machine() == "aarch64" else "aarch64-linux-gnu-"
+CCACHE = [shutil.which("ccache")] if shutil.which("ccache") else []
+# Same source, same configuration: same bytes, and the same for ccache.
+CCACHE_ENV = {"CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1"}
+KBUILD_ENV = {"KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
+              "KBUILD_BUILD_USER": "cpuhp", "KBUILD_BUILD_HOST": "cpuhp",
+              "KBUILD_BUILD_VERSION": "1", "LOCALVERSION": "", **CCACHE_ENV}
+KERNEL_OBJECTS = 1580          # of the lean guest; only for the first progress line
+CONFIG = ROOT / "linux" / "config"
+
+
+def hashed(*parts):
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part if isinstance(part, bytes) else str(part).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def compiler(cc):
+    """The compiler's version line; changes with every update of it."""
+    return run([cc, "--version"]).stdout.splitlines()[0]
+
+
+def build_dir(source, out):
+    """Makes @out a build directory of @source and returns its real path.
+
+    It lies inside the source tree, with a symbolic link from out/: kbuild and
+    meson then name every file relatively, so ccache serves the patched and
+    the unpatched tree from one another.
+    """
+    if not out.exists():
+        (source / "build").mkdir(exist_ok=True)
+        OUT.mkdir(exist_ok=True)
+        if out.is_symlink():
+            out.unlink()
+        out.symlink_to(os.path.relpath(source / "build", out.parent))
+    return out.resolve()
+
+
+def sources(base, pristine):
+    """Brings the tree up to date; returns (source tree, output directory)."""
+    if pristine:
+        tree.make_pristine(base)
+        return base.pristine, OUT / f"{base.name}-base"
+    return base.tree, OUT / base.name
+
+
+def up_to_date(stamp, key, product):
+    return product.exists() and stamp.exists() and stamp.read_text() == key
+
+
+# --- Linux -------------------------------------------------------------------
+
+def fragments(pristine):
+    """The configuration fragments: what only our series offers comes last."""
+    return [CONFIG / "guest.config"] + ([] if pristine else [CONFIG / "hotplug.config"])
+
+
+def wishes(paths):
+    """{symbol: value} that the fragments ask for."""
+    found = {}
+    for path in paths:
+        for line in path.read_text().splitlines():
+            match = re.match(r"(CONFIG_\w+)=(.*)|# (CONFIG_\w+) is not set", line)
+            if match:
+                found[match[1] or match[3]] = match[2] or "n"
+    return found
+
+
+def kernel_make(source, out, *targets):
+    return ["make", "-C", source, f"O={out}", "ARCH=arm64", f"CROSS_COMPILE={CROSS}",
+            "CC=" + " ".join([*CCACHE, f"{CROSS}gcc"]), f"-j{JOBS}", *targets]
+
+
+def configure_kernel(source, out, paths, log):
+    """Makes out/.config; every wish of the fragments must come true in it."""
+    wanted = wishes(paths)
+    merged = out / ".config.wanted"
+    merged.write_text("".join(f"{name}={value}\n" for name, value in wanted.items()))
+    fresh = out / ".config.fresh"
+    progress = Progress(f"{shorten(source)} configuration")
+    logged(kernel_make(source, out, "allnoconfig"), log, progress, lambda line: None,
+           env={**KBUILD_ENV, "KCONFIG_ALLCONFIG": str(merged), "KCONFIG_CONFIG": str(fresh)})
+    final = wishes([fresh])
+    missing = [f"{name}={value} (is {final.get(name, 'not there')})"
+               for name, value in wanted.items() if final.get(name, "n") != value]
+    if missing:
+        raise Error(f"{', '.join(shorten(path) for path in paths)}: not in the final .config of "
+                    f"{shorten(source)}: {'; '.join(missing)}")
+    config = out / ".config"
+    if not config.exists() or config.read_bytes() != fresh.read_bytes():
+        fresh.replace(config)
+    fresh.unlink(missing_ok=True)
+
+
+def kernel(base, pristine=False):
+    """out/linux-<v>[-base]/Image"""
+    source, link = sources(base, pristine)
+    out = build_dir(source, link)
+    image, stamp, log = out / "Image", out / ".kit-built", out / "build.log"
+    paths = fragments(pristine)
+    key = hashed(tree.content_key(source), *(path.read_bytes() for path in paths),
+                 compiler(f"{CROSS}gcc"))
+    if up_to_date(stamp, key, image):
+        return
+    if not (out / "vmlinux.o").exists():
+        need_space(1.5, f"building {shorten(source)}")
+    stamp.unlink(missing_ok=True)
+    log.unlink(missing_ok=True)
+    configure_kernel(source, out, paths, log)
+
+    counted = out / ".kit-objects"
+    total = int(counted.read_text()) if counted.exists() else KERNEL_OBJECTS
+    done = 0
+
+    def follow(line):
+        nonlocal done
+        match = re.match(r"\s+(?:CC|AS|AR|LD|HOSTCC)\s+(?:\[M\]\s+)?(\S+)", line)
+        if not match:
+            return None
+        done += 1
+        return f"{done} of about {max(total, done)} objects", match[1]
+
+    progress = Progress(f"{link.name} kernel")
+    logged(kernel_make(source, out, "Image"), log, progress, follow, env=KBUILD_ENV)
+    progress.done(f"built, {done} objects")
+    if done > KERNEL_OBJECTS // 2:
+        counted.write_text(str(done))
+    image.unlink(missing_ok=True)
+    image.symlink_to("arch/arm64/boot/Image")
+    stamp.write_text(key)
+
+
+# --- QEMU --------------------------------------------------------------------
+
+QEMU_OPTIONS = ["--target-list=aarch64-softmmu", "--without-default-features", "--enable-tcg",
+                "--enable-fdt=system", "--enable-plugins", "--disable-docs",
+                "--disable-install-blobs", "--python=/usr/bin/python3",
+                # Where Debian puts the network card's ROM and the UEFI image.
+                "--firmwarepath=/usr/share/qemu:/usr/lib/ipxe/qemu:/usr/share/qemu-efi-aarch64"]
+
+
+def qemu_env():
+    """meson's directory comes first if the machine's own meson is too old."""
+    private = fetch.meson_path()
+    return {**CCACHE_ENV, "CC": " ".join([*CCACHE, "gcc"]),
+            **({"PYTHONPATH": str(private)} if private else {})}
+
+
+def configure_qemu(source, out, log, env):
+    options = list(QEMU_OPTIONS)
+    if (source / "subprojects/keycodemapdb/meson.build").exists():
+        options.append("--disable-download")
+    if platform.machine() == "aarch64":
+        options.append("--enable-kvm")
+    mark = out / ".kit-configured"
+    key = hashed(*options, env["CC"])
+    if up_to_date(mark, key, out / "build.ninja"):
+        return
+    progress = Progress(f"{shorten(source)} configuration")
+    for stale in ("build.ninja", "config-host.mak"):
+        (out / stale).unlink(missing_ok=True)
+    shutil.rmtree(out / "meson-private", ignore_errors=True)
+    logged([source / "configure", *options], log, progress, lambda line: progress.step("", line.strip()),
+           cwd=out, env=env)
+    mark.write_text(key)
+
+
+def ninja_step(line):
+    match = re.match(r"\[(\d+)/(\d+)\] (.*)", line)
+    return match and (f"{match[1]} of {match[2]} steps", match[3])
+
+
+def qemu(base, pristine=False):
+    """out/qemu-<v>[-base]/qemu-system-aarch64"""
+    source, link = sources(base, pristine)
+    out = build_dir(source, link)
+    program, stamp, log = out / "qemu-system-aarch64", out / ".kit-built", out / "build.log"
+    key = hashed(tree.content_key(source), *QEMU_OPTIONS, compiler("gcc"))
+    if up_to_date(stamp, key, program):
+        return
+    if not program.exists():
+        need_space(1.5, f"building {shorten(source)}")
+    stamp.unlink(missing_ok=True)
+    log.unlink(missing_ok=True)
+    env = qemu_env()
+    configure_qemu(source, out, log, env)
+    progress = Progress(f"{link.name} qemu-system-aarch64")
+    logged(["ninja", f"-j{JOBS}", program.name], log, progress, ninja_step, cwd=out, env=env)
+    progress.done("built")
+    stamp.write_text(key)
+
+
+# --- guest -------------------------------------------------------------------
+
+def initramfs():
+    """out/guest/initramfs.cpio.gz"""
+    image = OUT / "guest/initramfs.cpio.gz"
+    packer = ROOT / "tools/mkinitramfs"
+    inputs = [packer, ROOT / "tests/cpuhp/cpio.py",
+              *sorted(path for path in (ROOT / "tests/guest").rglob("*") if path.is_file())]
+    busybox = fetch.busybox()
+    key = hashed(*(path.read_bytes() for path in inputs), busybox.read_bytes())
+    stamp = image.parent / ".kit-built"
+    if up_to_date(stamp, key, image):
+        return
+    image.parent.mkdir(parents=True, exist_ok=True)
+    progress = Progress("guest initramfs")
+    logged([sys.executable, packer, "--busybox", busybox, "--cc", f"{CROSS}gcc", "-o", image],
+           image.parent / "build.log", progress, lambda line: None)
+    progress.done("built")
+    stamp.write_text(key)
+
+
+def first_need(linux, host):
+    """One look at the disk before the long way from nothing."""
+    missing = [entry for entry in (linux, host) if not (entry.tree / ".git").exists()]
+    if missing:
+        need_space(4 * len(missing), "building everything from nothing")
