@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Inventory of the CPUs that the MADT describes with GICC structures
+ * (ACPI 6.5, 5.2.12.14)
+ *
+ * All that firmware says about CPUs in the MADT and in _MAT is read here. The
+ * code allocates nothing, prints nothing and keeps no state, so that it can
+ * run before the allocators do, and be compiled and fuzzed in user space.
+ */
+
+#include <linux/acpi.h>
+#include <linux/acpi_gicc.h>
+#include <linux/errno.h>
+#include <linux/string.h>
+
+#include <asm/cputype.h>
+
+/* The GICC of ACPI 5.1 ends where ACPI 6.0 added the efficiency class. */
+#define GICC_MIN_LENGTH	\
+	offsetof(struct acpi_madt_generic_interrupt, efficiency_class)
+
+enum gicc_class {
+	GICC_ENABLED,
+	GICC_ONLINE_CAPABLE,
+	GICC_DISABLED,
+};
+
+static enum gicc_class
+gicc_classify(const struct acpi_madt_generic_interrupt *gicc)
+{
+	if (gicc->flags & ACPI_MADT_ENABLED)
+		return GICC_ENABLED;
+	if (gicc->flags & ACPI_MADT_GICC_ONLINE_CAPABLE)
+		return GICC_ONLINE_CAPABLE;
+	return GICC_DISABLED;
+}
+
+struct madt_cursor {
+	const struct acpi_table_madt *madt;
+	u32 offset;		/* of the entry that madt_next() returned */
+	u32 next;		/* of the entry after it */
+	bool broken;		/* the walk ended before the table did */
+};
+
+/* The next whole subtable, or NULL. Nothing outside the table is read. */
+static const struct acpi_subtable_header *madt_next(struct madt_cursor *c)
+{
+	const struct acpi_subtable_header *entry;
+	u32 left;
+
+	if (c->madt->header.length <= c->next)
+		return NULL;
+
+	c->offset = c->next;
+	left = c->madt->header.length - c->offset;
+	entry = (const void *)c->madt + c->offset;
+	if (left < sizeof(*entry) || entry->length < sizeof(*entry) ||
+	    entry->length > left) {
+		c->broken = true;
+		return NULL;
+	}
+
+	c->next += entry->length;
+	return entry;
+}
+
+/* The next GICC that is long enough to be one, or NULL. */
+static const struct acpi_madt_generic_interrupt *
+gicc_next(struct madt_cursor *c)
+{
+	const struct acpi_subtable_header *entry;
+
+	while ((entry = madt_next(c))) {
+		if (entry->type == ACPI_MADT_TYPE_GENERIC_INTERRUPT &&
+		    entry->length >= GICC_MIN_LENGTH)
+			return (const void *)entry;
+	}
+	return NULL;
+}
+
+#define for_each_gicc(gicc, c, table)					\
+	for (*(c) = (struct madt_cursor) { .madt = (table),		\
+					   .next = sizeof(*(table)) };	\
+	     (gicc = gicc_next(c)) != NULL;)
+
+static void report(const struct acpi_gicc_inventory *inv,
+		   enum acpi_gicc_problem problem,
+		   const struct acpi_madt_generic_interrupt *gicc, u32 offset)
+{
+	if (inv->report)
+		inv->report(problem, gicc, offset);
+}
+
+/* Short firmware entries leave the later fields of the copy zero. */
+static void gicc_copy(struct acpi_madt_generic_interrupt *to,
+		      const struct acpi_madt_generic_interrupt *from)
+{
+	memset(to, 0, sizeof(*to));
+	memcpy(to, from, min_t(size_t, from->header.length, sizeof(*to)));
+}
+
+static bool mpidr_valid(u64 mpidr)
+{
+	return !(mpidr & ~MPIDR_HWID_BITMASK);
+}
+
+/* Look at everything once: what kind of GIC, broken and short entries. */
+static void survey(struct acpi_gicc_inventory *inv,
+		   const struct acpi_table_madt *madt)
+{
+	struct madt_cursor c = { .madt = madt, .next = sizeof(*madt) };
+	const struct acpi_subtable_header *entry;
+	u8 version = ACPI_MADT_GIC_VERSION_NONE;
+	bool gicr = false;
+
+	while ((entry = madt_next(&c))) {
+		const struct acpi_madt_generic_distributor *gicd;
+
+		switch (entry->type) {
+		case ACPI_MADT_TYPE_GENERIC_DISTRIBUTOR:
+			gicd = (const void *)entry;
+			if (entry->length >= sizeof(*gicd))
+				version = gicd->version;
+			break;
+		case ACPI_MADT_TYPE_GENERIC_REDISTRIBUTOR:
+			gicr = true;
+			break;
+		case ACPI_MADT_TYPE_GENERIC_INTERRUPT:
+			if (entry->length < GICC_MIN_LENGTH)
+				report(inv, ACPI_GICC_SHORT, NULL, c.offset);
+			break;
+		}
+	}
+	if (c.broken)
+		report(inv, ACPI_GICC_BAD_SUBTABLE, NULL, c.offset);
+
+	/* Before ACPI 5.1 the distributor did not say its version. */
+	inv->gicv3 = version >= ACPI_MADT_GIC_VERSION_V3 ||
+		     (version == ACPI_MADT_GIC_VERSION_NONE && gicr);
+}
+
+/*
+ * The entry of the CPU that runs this code. It may be a hot-pluggable one: a
+ * crash kernel boots on whatever CPU crashed.
+ */
+static const struct acpi_madt_generic_interrupt *
+find_boot_gicc(const struct acpi_table_madt *madt, u64 boot_mpidr)
+{
+	const struct acpi_madt_generic_interrupt *gicc, *best = NULL;
+	struct madt_cursor c;
+
+	for_each_gicc(gicc, &c, madt) {
+		if (gicc->arm_mpidr != boot_mpidr)
+			continue;
+		if (!best || gicc_classify(gicc) < gicc_classify(best))
+			best = gicc;
+	}
+	return best;
+}
+
+static void add_gicc(struct acpi_gicc_inventory *inv,
+		     const struct acpi_madt_generic_interrupt *gicc,
+		     u64 boot_mpidr, u32 offset)
+{
+	if (!mpidr_valid(gicc->arm_mpidr))
+		report(inv, ACPI_GICC_BAD_MPIDR, gicc, offset);
+	else if (gicc->arm_mpidr == boot_mpidr)
+		report(inv, ACPI_GICC_DUP_BOOT, gicc, offset);
+	else if (acpi_gicc_find_mpidr(inv, gicc->arm_mpidr) >= 0)
+		report(inv, ACPI_GICC_DUP_MPIDR, gicc, offset);
+	else if (acpi_gicc_find_uid(inv, gicc->uid) >= 0)
+		report(inv, ACPI_GICC_DUP_UID, gicc, offset);
+	else if (inv->nr >= inv->max)
+		report(inv, ACPI_GICC_NO_ROOM, gicc, offset);
+	else
+		gicc_copy(&inv->gicc[inv->nr++], gicc);
+}
+
+static bool disabled_is_hotplug(const struct acpi_gicc_policy *policy,
+				bool online_capable_seen)
+{
+	switch (policy->disabled) {
+	case ACPI_GICC_DISABLED_IGNORE:
+		return false;
+	case ACPI_GICC_DISABLED_HOTPLUG:
+		return true;
+	case ACPI_GICC_DISABLED_AUTO:
+		break;
+	}
+
+	/* ACPI 6.5 has online-capable: what does not use it means disabled. */
+	if (policy->fadt_major > 6 ||
+	    (policy->fadt_major == 6 && policy->fadt_minor >= 5))
+		return false;
+
+	return policy->hypervisor_id && !online_capable_seen;
+}
+
+/**
+ * acpi_gicc_build - number the CPUs of a MADT
+ * @inv: inventory with @gicc, @max and @report set; the rest is filled in
+ * @madt: the table; header.length bytes of it can be read
+ * @boot_mpidr: MPIDR of the CPU that runs the kernel, affinity bits only
+ * @policy: what decides over the entries that are not enabled
+ *
+ * The boot CPU is id 0, then come the enabled entries in MADT order, then the
+ * hot-pluggable ones in MADT order: a limit on the number of CPUs never pushes
+ * out a CPU that is there at boot. An entry that cannot be used is reported
+ * and costs no other entry.
+ *
+ * ACPI 6.5, 5.2.12.14 GIC CPU Interface (GICC) Structure.
+ *
+ * Context: any; @inv must not be in use elsewhere.
+ */
+void acpi_gicc_build(struct acpi_gicc_inventory *inv,
+		     const struct acpi_table_madt *madt, u64 boot_mpidr,
+		     const struct acpi_gicc_policy *policy)
+{
+	const struct acpi_madt_generic_interrupt *gicc, *boot;
+	bool online_capable_seen = false, hotplug_disabled;
+	struct madt_cursor c;
+
+	inv->nr = 1;
+	inv->nr_no_hotplug = 0;
+	memset(&inv->gicc[0], 0, sizeof(inv->gicc[0]));
+
+	survey(inv, madt);
+
+	boot = find_boot_gicc(madt, boot_mpidr);
+	inv->boot_found = boot;
+	if (boot)
+		gicc_copy(&inv->gicc[0], boot);
+
+	for_each_gicc(gicc, &c, madt) {
+		if (gicc->flags & ACPI_MADT_GICC_ONLINE_CAPABLE)
+			online_capable_seen = true;
+		if (gicc_classify(gicc) != GICC_ENABLED)
+			continue;
+		if (gicc->flags & ACPI_MADT_GICC_ONLINE_CAPABLE)
+			report(inv, ACPI_GICC_BOTH_FLAGS, gicc, c.offset);
+		if (gicc != boot)
+			add_gicc(inv, gicc, boot_mpidr, c.offset);
+	}
+	inv->nr_enabled = inv->nr;
+
+	hotplug_disabled = disabled_is_hotplug(policy, online_capable_seen);
+	for_each_gicc(gicc, &c, madt) {
+		enum gicc_class class = gicc_classify(gicc);
+
+		if (gicc == boot || class == GICC_ENABLED ||
+		    (class == GICC_DISABLED && !hotplug_disabled))
+			continue;
+		if (policy->hotplug && inv->gicv3)
+			add_gicc(inv, gicc, boot_mpidr, c.offset);
+		else
+			inv->nr_no_hotplug++;
+	}
+}
+
+/**
+ * acpi_gicc_find_uid - look a CPU up by its ACPI Processor UID
+ * @inv: inventory
+ * @uid: ACPI Processor UID
+ *
+ * Return: the logical id, or -ENOENT.
+ */
+int acpi_gicc_find_uid(const struct acpi_gicc_inventory *inv, u32 uid)
+{
+	unsigned int i;
+
+	for (i = inv->boot_found ? 0 : 1; i < inv->nr; i++)
+		if (inv->gicc[i].uid == uid)
+			return i;
+	return -ENOENT;
+}
+
+/**
+ * acpi_gicc_find_mpidr - look a CPU up by its MPIDR
+ * @inv: inventory
+ * @mpidr: MPIDR, affinity bits only
+ *
+ * Return: the logical id, or -ENOENT.
+ */
+int acpi_gicc_find_mpidr(const struct acpi_gicc_inventory *inv, u64 mpidr)
+{
+	unsigned int i;
+
+	for (i = inv->boot_found ? 0 : 1; i < inv->nr; i++)
+		if (inv->gicc[i].arm_mpidr == mpidr)
+			return i;
+	return -ENOENT;
+}
+
+/**
+ * acpi_gicc_check_mat - does a _MAT buffer describe this CPU?
+ * @buf: the buffer that _MAT returned
+ * @len: its length in bytes
+ * @gicc: the CPU's entry in the inventory
+ *
+ * The MADT has told all about the CPU already. _MAT can only confirm it, and
+ * firmware that contradicts itself is not to be trusted with this CPU.
+ *
+ * ACPI 6.5, 6.2.10 _MAT (Multiple APIC Table Entry).
+ *
+ * Context: any.
+ * Return: 0, -EINVAL if the buffer holds no whole GICC, -EXDEV if it is the
+ * GICC of another CPU.
+ */
+int acpi_gicc_check_mat(const void *buf, size_t len,
+			const struct acpi_madt_generic_interrupt *gicc)
+{
+	const struct acpi_madt_generic_interrupt *mat = buf;
+
+	if (len < GICC_MIN_LENGTH ||
+	    mat->header.type != ACPI_MADT_TYPE_GENERIC_INTERRUPT ||
+	    mat->header.length < GICC_MIN_LENGTH || mat->header.length > len)
+		return -EINVAL;
+
+	if (mat->uid != gicc->uid || mat->arm_mpidr != gicc->arm_mpidr)
+		return -EXDEV;
+
+	return 0;
+}
