@@ -46,7 +46,7 @@ def look(vm):
 def test_no_hotplug_no_difference(boot, name):
     """Patched against unpatched kernel on the same machine: masks, sysfs tree, processes and log are the same."""
     words = MACHINES[name]
-    with boot(**words, image_patched=False) as vm:
+    with boot(**words, kernel="base") as vm:
         before = look(vm)
     with boot(**words) as vm:
         after = look(vm)
@@ -57,7 +57,16 @@ def test_no_hotplug_no_difference(boot, name):
     assert before["log"] - after["log"] == set()
 
 
-@pytest.mark.vm(smp="cpus=2,maxcpus=4", image_patched=False)
+def test_option_off(boot):
+    """Patched, without CONFIG_ACPI_HOTPLUG_CPU, against unpatched: no difference either, and no CPU is lost."""
+    words = {"smp": "cpus=2,maxcpus=4"}
+    with boot(**words, kernel="base") as vm:
+        before = look(vm)
+    with boot(**words, kernel="off") as vm:
+        assert look(vm) == before
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=4", kernel="base")
 def test_old_kernel_on_new_qemu(vm, dialect):
     """
     CPU  0 1 | 2 3
@@ -66,7 +75,7 @@ def test_old_kernel_on_new_qemu(vm, dialect):
     assert vm.masks()["online"] == {0, 1}
 
 
-@pytest.mark.vm(smp="cpus=2,maxcpus=4", image_patched=False)
+@pytest.mark.vm(smp="cpus=2,maxcpus=4", kernel="base")
 def test_the_unpatched_kernel_fails(vm, dialect):
     """
     CPU  0 1 | 2 3
@@ -83,7 +92,7 @@ def test_the_unpatched_kernel_fails_the_masks(boot):
     CPU  0 1 2 3 | 4 5
          x x . . |           as the design's boot line: the absent ones are not even possible on the unpatched kernel
     """
-    with boot(smp="cpus=4,maxcpus=6", append="maxcpus=2", image_patched=False) as vm:
+    with boot(smp="cpus=4,maxcpus=6", append="maxcpus=2", kernel="base") as vm:
         masks = vm.masks()
         assert masks["possible"] == {0, 1, 2, 3}
         assert "enabled" not in masks

@@ -137,7 +137,7 @@ def test_gicv2(boot):
         assert vm.masks()["online"] == {0, 1, 2, 3}
         assert not said_no_hotplug(vm)
     edited = tables.initrd(tables.with_gicc_flags(madt, {2: ONLINE_CAPABLE, 3: ONLINE_CAPABLE}))
-    with boot(**machine, image_patched=False, tables=edited) as vm:
+    with boot(**machine, kernel="base", tables=edited) as vm:
         before = vm.masks()
     with boot(**machine, tables=edited) as vm:
         masks = vm.masks()

@@ -14,8 +14,9 @@ FIRMWARE = pathlib.Path(os.environ.get("QEMU_EFI") or "/usr/share/qemu-efi-aarch
 INITRAMFS = OUT / "guest" / "initramfs.cpio.gz"
 
 
-def image(linux: str = LINUX_VERSION, patched: bool = True) -> pathlib.Path:
-    return OUT / f"linux-{linux}{'' if patched else '-base'}" / "Image"
+def image(linux: str = LINUX_VERSION, kernel: str = "patched") -> pathlib.Path:
+    """A guest kernel: "patched", "base" (unpatched), or "off" (patched, without CONFIG_ACPI_HOTPLUG_CPU)."""
+    return OUT / f"linux-{linux}{'' if kernel == 'patched' else '-' + kernel}" / "Image"
 
 
 def qemu(patched: bool = True) -> pathlib.Path:

@@ -39,7 +39,7 @@ class Spec:
     append: str = ""
     args: tuple[str, ...] = ()
     linux: str = paths.LINUX_VERSION
-    image_patched: bool = True
+    kernel: str = "patched"             # or "base", or "off": see paths.image()
     qemu_patched: bool = True
     acpi: bool = True
     firmware: bool = True
@@ -60,7 +60,7 @@ class Spec:
         if self.acpi:
             append += " acpi=force"
         line = ["-machine", machine, "-cpu", self.cpu, "-smp", self.smp, "-m", self.memory,
-                "-kernel", str(paths.image(self.linux, self.image_patched)), "-initrd", str(initrd),
+                "-kernel", str(paths.image(self.linux, self.kernel)), "-initrd", str(initrd),
                 "-append", f"{append} {self.append}".strip(), "-nodefaults",
                 "-action", f"reboot={'reset' if self.reboots else 'shutdown'}"]
         if self.firmware:
@@ -171,7 +171,7 @@ class VM:
         complaints = gate.log_complaints(self.console() + self.dmesg(), self.spec.expected)
         masks = self.masks()
         complaints += gate.mask_complaints(masks, self.cpu_directories() if self.spec.directories else masks["present"])
-        if self.spec.image_patched and "enabled" not in masks:
+        if self.spec.kernel == "patched" and "enabled" not in masks:
             complaints.append("/sys/devices/system/cpu/enabled is missing")
         if complaints:
             raise GuestError("the gate is closed:\n" + "\n".join(complaints))
