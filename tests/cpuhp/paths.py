@@ -30,11 +30,11 @@ def use_qemu_python() -> None:
         sys.path.insert(0, library)
 
 
-def missing(linux: str = LINUX_VERSION) -> str | None:
+def missing(linux: str = LINUX_VERSION, kernel: str = "patched", qemu_patched: bool = True) -> str | None:
     """One line about the first artefact that is not there and how to get it, or None."""
     if not FIRMWARE.exists():
         return f"{FIRMWARE} is missing: install qemu-efi-aarch64, or name a file in QEMU_EFI="
-    for path in (image(linux), qemu(), INITRAMFS):
+    for path in (image(linux, kernel), qemu(qemu_patched), INITRAMFS):
         if not path.exists():
             return f"{path.relative_to(ROOT)} is missing: run make first (make help)"
     if not (QEMU_TREE / "python" / "qemu").is_dir():

@@ -74,6 +74,9 @@ class VM:
     """One QEMU process.  A context manager: it is gone at the end, whatever happened."""
 
     def __init__(self, spec: Spec, directory: pathlib.Path):
+        problem = paths.missing(spec.linux, spec.kernel, spec.qemu_patched)
+        if problem:
+            raise GuestError(problem)
         self.spec = spec
         self.events: list[dict[str, Any]] = []
         directory.mkdir(parents=True, exist_ok=True)
