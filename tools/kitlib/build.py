@@ -40,28 +40,20 @@ def compiler(cc):
     return run([cc, "--version"]).stdout.splitlines()[0]
 
 
-def build_dir(source, out):
-    """Makes @out a build directory of @source and returns its real path.
+def build_dir(source, out, name="build"):
+    """Makes @out the build directory @name of @source; returns its real path.
 
     It lies inside the source tree, with a symbolic link from out/: kbuild and
     meson then name every file relatively, so ccache serves the patched and
     the unpatched tree from one another.
     """
     if not out.exists():
-        (source / "build").mkdir(exist_ok=True)
-        OUT.mkdir(exist_ok=True)
+        (source / name).mkdir(exist_ok=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
         if out.is_symlink():
             out.unlink()
-        out.symlink_to(os.path.relpath(source / "build", out.parent))
+        out.symlink_to(os.path.relpath(source / name, out.parent))
     return out.resolve()
-
-
-def sources(base, pristine):
-    """Brings the tree up to date; returns (source tree, output directory)."""
-    if pristine:
-        tree.make_pristine(base)
-        return base.pristine, OUT / f"{base.name}-base"
-    return base.tree, OUT / base.name
 
 
 def up_to_date(stamp, key, product):
@@ -70,9 +62,9 @@ def up_to_date(stamp, key, product):
 
 # --- Linux -------------------------------------------------------------------
 
-def fragments(pristine):
-    """The configuration fragments: what only our series offers comes last."""
-    return [CONFIG / "guest.config"] + ([] if pristine else [CONFIG / "hotplug.config"])
+# Suffix of the output directory: the fragments in linux/config it is made of.
+# "base" is the unpatched tree, which cannot have what our series offers.
+KERNELS = {"": ("guest", "hotplug"), "base": ("guest",), "off": ("guest", "off")}
 
 
 def wishes(paths):
@@ -88,22 +80,22 @@ def wishes(paths):
 
 def kernel_make(source, out, *targets):
     return ["make", "-C", source, f"O={out}", "ARCH=arm64", f"CROSS_COMPILE={CROSS}",
-            "CC=" + " ".join([*CCACHE, f"{CROSS}gcc"]), f"-j{JOBS}", *targets]
+            "CC=" + " ".join([*CCACHE, f"{CROSS}gcc"]), "HOSTCC=" + " ".join([*CCACHE, "gcc"]), f"-j{JOBS}", *targets]
 
 
-def configure_kernel(source, out, paths, log):
-    """Makes out/.config; every wish of the fragments must come true in it."""
+def configure_kernel(source, out, paths, log, strict=True):
+    """Makes out/.config; with @strict every wish of the fragments must come true."""
     wanted = wishes(paths)
     merged = out / ".config.wanted"
     merged.write_text("".join(f"{name}={value}\n" for name, value in wanted.items()))
     fresh = out / ".config.fresh"
     progress = Progress(f"{shorten(source)} configuration")
-    logged(kernel_make(source, out, "allnoconfig"), log, progress, lambda line: None,
+    logged(kernel_make(source, out, "-s", "allnoconfig"), log, progress, lambda line: None,
            env={**KBUILD_ENV, "KCONFIG_ALLCONFIG": str(merged), "KCONFIG_CONFIG": str(fresh)})
     final = wishes([fresh])
     missing = [f"{name}={value} (is {final.get(name, 'not there')})"
                for name, value in wanted.items() if final.get(name, "n") != value]
-    if missing:
+    if missing and strict:
         raise Error(f"{', '.join(shorten(path) for path in paths)}: not in the final .config of "
                     f"{shorten(source)}: {'; '.join(missing)}")
     config = out / ".config"
@@ -112,12 +104,13 @@ def configure_kernel(source, out, paths, log):
     fresh.unlink(missing_ok=True)
 
 
-def kernel(base, pristine=False):
-    """out/linux-<v>[-base]/Image"""
-    source, link = sources(base, pristine)
-    out = build_dir(source, link)
+def kernel(base, variant=""):
+    """out/linux-<v>[-<variant>]/Image"""
+    source = base.pristine if variant == "base" else base.tree
+    link = OUT / "-".join(filter(None, [base.name, variant]))
+    out = build_dir(source, link, f"build-{variant}" if variant not in ("", "base") else "build")
     image, stamp, log = out / "Image", out / ".kit-built", out / "build.log"
-    paths = fragments(pristine)
+    paths = [CONFIG / f"{name}.config" for name in KERNELS[variant]]
     key = hashed(tree.content_key(source), *(path.read_bytes() for path in paths),
                  compiler(f"{CROSS}gcc"))
     if up_to_date(stamp, key, image):
@@ -190,9 +183,10 @@ def ninja_step(line):
     return match and (f"{match[1]} of {match[2]} steps", match[3])
 
 
-def qemu(base, pristine=False):
+def qemu(base, variant=""):
     """out/qemu-<v>[-base]/qemu-system-aarch64"""
-    source, link = sources(base, pristine)
+    source = base.pristine if variant == "base" else base.tree
+    link = OUT / "-".join(filter(None, [base.name, variant]))
     out = build_dir(source, link)
     program, stamp, log = out / "qemu-system-aarch64", out / ".kit-built", out / "build.log"
     key = hashed(tree.content_key(source), *QEMU_OPTIONS, compiler("gcc"))

@@ -239,7 +239,7 @@ def logged(cmd, log, progress, follow, *, cwd=None, env=None):
     progress, else None. Failure shows the end of the log and where it is.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "a") as out:
+    with open(log, "a", buffering=1) as out:
         out.write(f"$ {' '.join(str(word) for word in cmd)}\n")
         out.flush()
         proc = subprocess.Popen([str(word) for word in cmd], cwd=cwd,

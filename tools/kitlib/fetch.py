@@ -181,7 +181,7 @@ def init_tree(tree):
         git(tree, "config", "gc.auto", "0")
         (tree / ".git/info").mkdir(exist_ok=True)
         with open(tree / ".git/info/exclude", "a") as exclude:
-            exclude.write("/build/\n")
+            exclude.write("/build/\n/build-*/\n")
 
 
 def snapshot(tree, directory, origin):

@@ -130,7 +130,7 @@ SOURCE = ["*.[chS]", "*.rst", "*.py", "*.sh", "*.dts*", "*.json", "*.yaml", "*.b
 def edits(tree):
     """Files with uncommitted changes, and source files not under git yet."""
     changed = git(tree, "diff", "--name-only", "-z", "HEAD")
-    new = git(tree, "ls-files", "-o", "-z", "--exclude=/build/", "--", *SOURCE)
+    new = git(tree, "ls-files", "-o", "-z", "--exclude=/build/", "--exclude=/build-*/", "--", *SOURCE)
     return [name for name in (changed + new).split("\0") if name]
 
 

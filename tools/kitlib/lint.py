@@ -1,0 +1,386 @@
+"""What every patch, and every tool of ours, must fulfil.
+
+A check is a generator of problems, one line each. Those in PER_BASE look at
+one series, those in OF_PROJECT at the project itself.
+"""
+
+import ast
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from . import build, tree
+from .common import (OUT, ROOT, KINDS, Error, Progress, bases, git, lock, logged, run, shorten)
+
+LINT = OUT / "lint"
+
+
+def parse(patch):
+    """(header lines, subject, body lines, the text after "---") of a patch mail."""
+    text = patch.read_text()
+    mail, _, rest = text.partition("\n---\n")
+    head, _, body = mail.partition("\n\n")
+    head = re.sub(r"\n[ \t]+", " ", head).splitlines()
+    subject = next((line[9:] for line in head if line.startswith("Subject: ")), "")
+    subject = re.sub(r"^\[PATCH[^]]*\] ", "", subject)
+    return head, subject, body.rstrip().splitlines(), rest
+
+
+# --- one series: cheap -------------------------------------------------------
+
+def consistency(base):
+    """series, patches and new files fit one another"""
+    listed = [patch for patch, _ in base.series()]
+    there = {path.name for path in base.dir.glob("*.patch")}
+    where = shorten(base.dir)
+    for name in sorted(there - set(listed)):
+        yield f"{where}/{name} is not in {where}/series"
+    for name in sorted(set(listed) - there):
+        yield f"{where}/series names {name}, which is not there"
+    for name in sorted({name for name in listed if listed.count(name) > 1}):
+        yield f"{where}/series names {name} twice"
+    owner = {}
+    for patch, new in base.series():
+        for name in new:
+            if name in owner:
+                yield f"{where}/series: {name} belongs to {owner[name]} and to {patch}"
+            owner[name] = patch
+            if not (base.files / name).is_file():
+                yield f"{where}/series names {name}, which is not in {shorten(base.files)}"
+    for patch in sorted(there):
+        for name in re.findall(r"^\+\+\+ b/(.*)$", (base.dir / patch).read_text(), re.M):
+            if name in owner:
+                yield f"{where}/{patch} edits {name}, which belongs to {owner[name]}"
+
+
+def messages(base):
+    """subjects, bodies and trailers of the patches"""
+    for patch, _ in base.series():
+        if not (base.dir / patch).is_file():
+            continue                              # consistency() says so
+        head, subject, body, _ = parse(base.dir / patch)
+        where = shorten(base.dir / patch)
+        author = next((line[6:] for line in head if line.startswith("From: ")), "")
+        if re.search(r"\b(fixup|squash|amend)!|\bWIP\b", subject, re.I):
+            yield f"{where}: \"{subject}\" is not folded in"
+        elif not re.match(r"[\w/.,*-]+( [\w-]+)?: \S", subject):
+            yield f"{where}: \"{subject}\" has no \"subsystem: \" in front"
+        if len(subject) > 75 or subject.endswith("."):
+            yield f"{where}: the subject is longer than 75 characters or ends with a full stop"
+        signed = [line[15:] for line in body if line.startswith("Signed-off-by: ")]
+        if not signed or not body[-1].startswith("Signed-off-by: "):
+            yield f"{where}: Signed-off-by is not the last line of the message"
+        elif author not in signed:
+            yield f"{where}: the author, {author}, has not signed off"
+        if not any(line and not re.match(r"[\w-]+: ", line) for line in body):
+            yield f"{where}: the message does not say why"
+        for line in body:
+            if len(line) > 75 and " " in line.strip() and not re.match(r"[\w-]+: |\s{2}", line):
+                yield f"{where}: a line of the message is longer than 75 characters: {line[:40]}..."
+
+
+# --- one series: with its tree -----------------------------------------------
+
+def tip(base):
+    """The series as commits: (base commit, [commit, ...])."""
+    base_sha = tree.base_commit(base)
+    git(base.tree, "update-ref", "refs/kit/base", base_sha)
+    last = tree.generate(base, base_sha)
+    git(base.tree, "update-ref", "refs/kit/lint", last)       # so that git gc keeps them
+    return base_sha, tree.commits(base.tree, base_sha, last)
+
+
+def round_trip(base):
+    """patches -> tree -> patches gives the same bytes"""
+    _, commits = tip(base)
+    entries = base.series()
+    if len(entries) != len(commits):
+        yield f"{shorten(base.dir)}: {len(entries)} patches give {len(commits)} commits"
+    for number, ((patch, new), commit) in enumerate(zip(entries, commits), 1):
+        slug, text, added = tree.split(base.tree, commit)
+        where = shorten(base.dir / patch)
+        if f"{number:04d}-{slug}" != patch:
+            yield f"{where}: refresh would call it {number:04d}-{slug}"
+        if text != (base.dir / patch).read_text():
+            yield f"{where}: refresh would write other bytes: 'make tree refresh' and look"
+        if added != new:
+            yield f"{where}: brings {' '.join(added) or 'nothing'}, and series says {' '.join(new) or 'nothing'}"
+
+
+def worktree(base, name, *options):
+    """A fresh worktree of the base under out/lint."""
+    path = LINT / name
+    git(base.tree, "worktree", "prune")
+    if (path / ".git").exists():
+        git(base.tree, "worktree", "remove", "--force", path)
+    shutil.rmtree(path, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    git(base.tree, "worktree", "add", "-q", "--detach", *options, path, "refs/kit/base")
+    return path
+
+
+def mailbox(base):
+    """git am of the mailbox series on a pristine base gives the same tree"""
+    base_sha, commits = tip(base)
+    if not commits:
+        return
+    touched = git(base.tree, "diff", "--name-only", "--no-renames", base_sha, commits[-1])
+    path = worktree(base, f"{base.name}-am", "--no-checkout")
+    try:
+        # Only the files that the series touches are written to the disk.
+        git(path, "sparse-checkout", "set", "--no-cone", "--stdin",
+            data="".join(f"/{name}\n" for name in touched.splitlines()))
+        git(path, "checkout", "-q", "--detach", base_sha)
+        with tempfile.TemporaryDirectory(prefix="kit-") as out:
+            git(base.tree, *tree.FORMAT, "-n", "-o", out, f"{base_sha}..{commits[-1]}")
+            proc = run(["git", "-C", path, "-c", "user.name=lint", "-c", "user.email=lint@localhost",
+                        "am", "-q", *sorted(Path(out).glob("*.patch"))],
+                       env={"GIT_CONFIG_GLOBAL": "/dev/null"}, check=False)
+        if proc.returncode:
+            yield f"{shorten(base.dir)}: git am fails: {(proc.stderr or proc.stdout).strip().splitlines()[0]}"
+        elif not tree.same_content(path, "HEAD", commits[-1]):
+            yield f"{shorten(base.dir)}: git am gives another tree than make tree"
+    finally:
+        git(base.tree, "worktree", "remove", "--force", path, check=False)
+
+
+# What checkpatch says and we do not follow, with the reason.
+CHECKPATCH_IGNORE = {
+    "linux": ["FILE_PATH_CHANGES"],        # asks about MAINTAINERS at every new file
+    "qemu": [],
+}
+
+
+def checkpatch(base):
+    """the target's own checkpatch is clean, new files included"""
+    _, commits = tip(base)
+    ignore = CHECKPATCH_IGNORE[base.kind]
+    for (patch, _), commit in zip(base.series(), commits):
+        with tempfile.TemporaryDirectory(prefix="kit-") as out:
+            git(base.tree, *tree.FORMAT, "-N", "-o", out, "-1", commit)
+            [mail] = Path(out).glob("*.patch")
+            options = ["-q", "--no-summary", "--terse", "--show-types"] if base.kind == "linux" \
+                else ["-q", "--no-summary", "--terse"]
+            proc = run(["perl", "scripts/checkpatch.pl", *options,
+                        *([f"--ignore={','.join(ignore)}"] if ignore else []), mail],
+                       cwd=base.tree, check=False)
+            for line in proc.stdout.splitlines():
+                if re.search(r"(ERROR|WARNING)[: ]", line):
+                    yield f"{shorten(base.dir / patch)}: checkpatch: {line.replace(str(mail), '').lstrip(':')}"
+            if proc.returncode and not proc.stdout.strip():
+                yield f"{shorten(base.dir / patch)}: checkpatch: {proc.stderr.strip()[:200]}"
+
+
+def kernel_doc(base):
+    """kernel-doc comments of the new files are well-formed"""
+    if base.kind != "linux":
+        return
+    files = [name for _, new in base.series() for name in new if name.endswith((".c", ".h"))]
+    for name in files:
+        proc = run(["perl", "scripts/kernel-doc", "-none", "-Werror", (base.files / name).resolve()],
+                   cwd=base.tree, check=False)
+        for line in (proc.stdout + proc.stderr).splitlines():
+            if re.search(r"warning|error", line) and "warnings as Errors" not in line:
+                yield line.replace(str(ROOT) + "/", "")
+
+
+# --- one series: every prefix ------------------------------------------------
+
+WARNING = re.compile(r"^(?:\.\./)*(\S+?):(\d+):(?:\d+:)? (?:warning|error): (.*)$")
+
+
+def warnings(text):
+    """{(file, message)}: line numbers differ from prefix to prefix."""
+    return {(match[1], match[3]) for match in map(WARNING.match, text.splitlines()) if match}
+
+
+def compiled(base, names):
+    """Those of @names that this machine can compile for the target."""
+    if base.kind == "linux":
+        return [name for name in names if name.endswith((".c", ".S"))
+                and not re.match(r"(arch/(?!arm64/)|Documentation/|tools/|samples/|scripts/)", name)]
+    return [name for name in names if name.endswith(".c")]
+
+
+class KernelPrefix:
+    """Compiles single objects of a kernel tree, with W=1 and sparse."""
+
+    def __init__(self, base, path):
+        self.base, self.path = base, path
+        (path / "build").mkdir(exist_ok=True)
+        self.log = path / "build/build.log"
+
+    def compile(self, names, progress):
+        out, mark = self.path / "build", self.log.stat().st_size if self.log.exists() else 0
+        paths = [build.CONFIG / f"{name}.config" for name in build.KERNELS[""]]
+        build.configure_kernel(self.path, out, paths, self.log, strict=False)
+        sparse = shutil.which("sparse")
+        objects = [re.sub(r"\.[cS]$", ".o", name) for name in names if (self.path / name).exists()]
+        flags = ["W=1", *(["C=1", f"CHECK={sparse}"] if sparse else [])]
+        logged(build.kernel_make(self.path, out, *flags, *objects), self.log, progress,
+               lambda line: progress.step(line.strip()), env=build.KBUILD_ENV)
+        return self.log.read_bytes()[mark:].decode(errors="replace")
+
+
+class QemuPrefix:
+    """Compiles single objects of a QEMU tree."""
+
+    def __init__(self, base, path):
+        self.base, self.path = base, path
+        (path / "build").mkdir(exist_ok=True)
+        self.log = path / "build/build.log"
+        self.env = build.qemu_env()
+
+    def compile(self, names, progress):
+        out, mark = self.path / "build", self.log.stat().st_size if self.log.exists() else 0
+        build.configure_qemu(self.path, out, self.log, self.env)
+        run(["ninja", "build.ninja"], cwd=out, env=self.env)
+        database = (out / "compile_commands.json").read_text()
+        wanted = [f"../{name}^" for name in names
+                  if (self.path / name).exists() and f'"../{name}"' in database]
+        if wanted:
+            logged(["ninja", f"-j{build.JOBS}", *wanted], self.log, progress, build.ninja_step,
+                   cwd=out, env=self.env)
+        return self.log.read_bytes()[mark:].decode(errors="replace")
+
+
+def prefixes(base):
+    """every prefix of the series compiles what it touches, without a new warning"""
+    base_sha, commits = tip(base)
+    if not commits:
+        return
+    # What was found good once is not compiled again: content, tools, flags.
+    tools = [build.compiler(f"{build.CROSS}gcc"), *build.QEMU_OPTIONS,
+             *(path.read_bytes() for path in sorted(build.CONFIG.glob("*.config")))]
+    good = LINT / f"{base.name}.good"
+    known = set(good.read_text().split()) if good.exists() else set()
+    trees = [git(base.tree, "rev-parse", f"{commit}^{{tree}}") for commit in [base_sha, *commits]]
+    keys = [build.hashed(parent, content, *tools) for parent, content in zip(trees, trees[1:])]
+    if all(key in known for key in keys):
+        return
+
+    touched = [compiled(base, git(base.tree, "diff-tree", "-r", "--no-commit-id", "--name-only",
+                                  "--no-renames", "--diff-filter=d", commit).splitlines())
+               for commit in commits]
+    everything = sorted({name for names in touched for name in names})
+    path = LINT / base.name
+    if not (path / ".git").exists():
+        worktree(base, base.name)
+    compiler = (KernelPrefix if base.kind == "linux" else QemuPrefix)(base, path)
+    progress = Progress(f"lint {base.name}: base")
+    git(path, "checkout", "-q", "-f", "--detach", base_sha)
+    before = warnings(compiler.compile(everything, progress)) | stored(base)
+    store(base, before)
+    seen = []
+    for number, (commit, names, key, (patch, _)) in enumerate(
+            zip(commits, touched, keys, base.series()), 1):
+        # Headers reach further than the patch: all that the series touched so far.
+        seen = sorted(set(seen) | set(names))
+        if key in known:
+            continue
+        progress = Progress(f"lint {base.name}: {number} of {len(commits)}")
+        git(path, "checkout", "-q", "-f", "--detach", commit)
+        try:
+            text = compiler.compile(seen, progress)
+        except Error as err:
+            yield f"{shorten(base.dir / patch)} does not compile as the last of its series: {err}"
+            return
+        new = warnings(text) - before
+        for name, message in sorted(new):
+            yield f"{shorten(base.dir / patch)}: new warning: {name}: {message}"
+        if not new:
+            with open(good, "a") as handle:
+                handle.write(f"{key}\n")
+
+
+def stored(base):
+    """Warnings that the base itself was seen to give (make is silent if nothing is to do)."""
+    path = LINT / f"{base.name}.warnings"
+    return {tuple(line.split("\t", 1)) for line in path.read_text().splitlines()} if path.exists() else set()
+
+
+def store(base, found):
+    (LINT / f"{base.name}.warnings").write_text("".join(f"{a}\t{b}\n" for a, b in sorted(found)))
+
+
+# --- the project -------------------------------------------------------------
+
+def tracked():
+    """Files of the project as git knows them (all files, if it is not under git)."""
+    if (ROOT / ".git").exists():
+        names = git(ROOT, "ls-files", "-z").split("\0")
+        return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+    return [path for path in ROOT.rglob("*") if path.is_file()
+            and path.relative_to(ROOT).parts[0] not in ("work", "out")]
+
+
+def scripts():
+    """our shell and Python programs parse"""
+    for path in tracked():
+        if path.suffix in (".patch", ".c", ".h") or "files" in path.relative_to(ROOT).parts[:2]:
+            continue
+        first = path.read_bytes()[:40].split(b"\n")[0]
+        if path.suffix == ".py" or re.match(rb"#!.*python", first):
+            try:
+                ast.parse(path.read_text(), str(path))
+            except SyntaxError as err:
+                yield f"{shorten(path)}:{err.lineno}: {err.msg}"
+        elif re.match(rb"#!.*\b(ba)?sh\b", first):
+            shell = "bash" if b"bash" in first else "sh"
+            proc = run([shell, "-n", path], check=False)
+            if proc.returncode:
+                yield f"{shorten(path)}: {proc.stderr.strip().splitlines()[0]}"
+
+
+def orphans():
+    """every file in files/ belongs to a series"""
+    for kind in KINDS:
+        used = {name for base in bases(kind) for _, new in base.series() for name in new}
+        root = ROOT / kind / "files"
+        for path in sorted(root.rglob("*")):
+            if path.is_file() and str(path.relative_to(root)) not in used:
+                yield f"{shorten(path)} belongs to no series"
+
+
+def portable():
+    """no package host, and no path of a developer's machine"""
+    host = re.compile(r"https?://(deb|security|snapshot|ftp\.[a-z]+|registry)\.[a-z]+(js)?\.org")
+    local = re.compile(r"(^|[^\w.-])/" + r"work/[a-z.]+/|/home/\w+/")
+    for path in tracked():
+        try:
+            lines = path.read_text().splitlines()
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(lines, 1):
+            if host.search(line):
+                yield f"{shorten(path)}:{number}: names a package host"
+            if local.search(line):
+                yield f"{shorten(path)}:{number}: names a path of one machine"
+
+
+PER_BASE = (consistency, messages, round_trip, mailbox, checkpatch, kernel_doc, prefixes)
+NEEDS_TREE = (round_trip, mailbox, checkpatch, kernel_doc, prefixes)
+OF_PROJECT = (orphans, scripts, portable)
+
+
+def checks():
+    """[(name, function of no arguments that gives a list of problems)]"""
+    found = [(check.__name__, check, None) for check in OF_PROJECT]
+    for kind in KINDS:
+        found += [(f"{check.__name__}-{base.name}", check, base)
+                  for base in bases(kind) for check in PER_BASE]
+    return found
+
+
+def problems(check, base):
+    """All problems that one check finds."""
+    if base is None:
+        return list(check())
+    if check not in NEEDS_TREE:
+        return list(check(base))
+    with lock(base.name):
+        tree.base_commit(base)
+    # Only the object store is read and added to: a build may go on meanwhile.
+    with lock(f"lint-{base.name}"):
+        return list(check(base))
