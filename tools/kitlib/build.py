@@ -11,13 +11,12 @@ import platform
 import re
 import shutil
 import sys
-from pathlib import Path
 
 from . import fetch, tree
-from .common import (JOBS, OUT, ROOT, Error, Progress, git, logged, need_space, run, say, shorten)
+from .common import (JOBS, OUT, ROOT, Error, Progress, logged, need_space, run, shorten)
 
 CROSS = "" if platform.machine() == "aarch64" else "aarch64-linux-gnu-"
-CCACHE = [shutil.which("ccache")] if shutil.which("ccache") else []
+CCACHE = ["ccache"] if shutil.which("ccache") else []
 # Same source, same configuration: same bytes, and the same for ccache.
 CCACHE_ENV = {"CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1"}
 KBUILD_ENV = {"KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",

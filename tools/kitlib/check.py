@@ -1,11 +1,12 @@
 """make lint and make check."""
 
 import os
+import subprocess
 import sys
 import xml.etree.ElementTree as xml
 
 from . import lint
-from .common import OUT, ROOT, Error, bases, base as find, run, say
+from .common import OUT, ROOT, Error, bases, base as find, say
 
 
 def run_lint():
@@ -38,7 +39,6 @@ def run_check(build):
     @build(version) builds for one Linux base. A build that fails is a test
     that failed.
     """
-    import subprocess
     version, only = os.environ.get("LINUX"), os.environ.get("TEST")
     passed = failed = skipped = 0
     try:
