@@ -5,6 +5,7 @@ import re
 import pytest
 
 from cpuhp import scenario
+from cpuhp.numa import two_nodes
 from test_boot import messages, processes
 
 # Words of a machine without hotplug, and of one that an old QEMU ignores the maxcpus= of
@@ -16,9 +17,6 @@ MACHINES = {
     "device tree": {"smp": "4", "acpi": False},
     "device tree, no firmware": {"smp": "4", "acpi": False, "firmware": False},
     "gicv2": {"smp": "4", "machine": "gic-version=2"},
-    "numa": {"smp": "4", "memory": "600M", "args": (
-        "-object", "memory-backend-ram,id=m0,size=300M", "-object", "memory-backend-ram,id=m1,size=300M",
-        "-numa", "node,nodeid=0,cpus=0-1,memdev=m0", "-numa", "node,nodeid=1,cpus=2-3,memdev=m1")},
     "old QEMU with maxcpus": {"smp": "cpus=2,maxcpus=4", "qemu_patched": False},
 }
 
@@ -45,7 +43,15 @@ def look(vm):
 @pytest.mark.parametrize("name", MACHINES)
 def test_no_hotplug_no_difference(boot, name):
     """Patched against unpatched kernel on the same machine: masks, sysfs tree, processes and log are the same."""
-    words = MACHINES[name]
+    no_difference(boot, MACHINES[name])
+
+
+def test_no_hotplug_no_difference_with_two_nodes(boot):
+    """The same with memory and CPUs on two nodes."""
+    no_difference(boot, two_nodes("4", "0-1", "2-3"))
+
+
+def no_difference(boot, words):
     with boot(**words, kernel="base") as vm:
         before = look(vm)
     with boot(**words) as vm:

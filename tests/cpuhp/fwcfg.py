@@ -40,3 +40,15 @@ def read_all(binary: pathlib.Path, *arguments: str) -> dict[str, bytes]:
             if name.startswith("etc/acpi/") or name == "etc/table-loader":
                 blobs[name] = _read(machine, key, size)
         return blobs
+
+
+def tables(blobs: dict[str, bytes]) -> dict[str, bytes]:
+    """The tables in what read_all() returns, by signature; "" is what follows the last one."""
+    blob = blobs["etc/acpi/tables"]
+    found = {}
+    offset = 0
+    while blob[offset:offset + 4].strip(b"\0"):
+        length = int.from_bytes(blob[offset + 4:offset + 8], "little")
+        found[blob[offset:offset + 4].decode()] = blob[offset:offset + length]
+        offset += length
+    return found | {"": blob[offset:]}

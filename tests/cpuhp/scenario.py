@@ -131,12 +131,13 @@ def busy(vm: VM, cpu: int | None = None) -> Iterator[Task]:
 
 
 def works(vm: VM, cpu: int) -> None:
-    """Proof of work: a task pinned on the CPU runs there, its timer ticks and it takes IPIs."""
+    """Proof of work: a task pinned on the CPU runs there, its timer ticks and it takes IPIs, if others can send any."""
+    expected = ("arch_timer", "IPI") if len(vm.masks()["online"]) > 1 else ("arch_timer",)
     before = interrupts(vm, cpu)
     with busy(vm, cpu) as task:
         _require("work", task.runs_on(cpu), f"a task pinned to cpu{cpu} does not run there")
     after = interrupts(vm, cpu)
-    for name in ("arch_timer", "IPI"):
+    for name in expected:
         _require("work", after[name] > before[name], f"{name} does not rise on cpu{cpu}: {before} -> {after}")
 
 

@@ -77,6 +77,11 @@ def without_hypervisor_vendor(fadt: bytes) -> bytes:
     return seal(edited)
 
 
+def with_memory_affinity(srat: bytes, base: int, size: int, node: int) -> bytes:
+    """The SRAT with one more range of memory."""
+    return seal(bytearray(srat + struct.pack("<BBIHQQIIQ", 1, 40, node, 0, base, size, 0, 1, 0)))
+
+
 def edit_asl(table: bytes, edit: Callable[[str], str]) -> bytes:
     """A definition block, disassembled, edited as text and compiled again; needs iasl."""
     with tempfile.TemporaryDirectory() as directory:
