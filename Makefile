@@ -30,7 +30,7 @@ help: ## this list
 #V DISCARD   tree: DISCARD=1 throws away what you changed in work/
 #V FORCE     refresh: FORCE=1 writes work/ back even if linux/ or qemu/ changed since
 #V JOBS      how many jobs to run at once (default: the number of CPUs)
-#V MIRROR    Debian mirror, if the machine's apt setup names none
+#V MIRROR    "main [security]" Debian mirrors, if the apt setup of the machine names none
 #V NOINSTALL NOINSTALL=1 installs no packages
 
 demo: build-demo ## from nothing to a CPU that comes and goes in a running guest

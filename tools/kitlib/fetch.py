@@ -19,8 +19,10 @@ NO_NETWORK = re.compile(r"resolv|onnect|timed out|unreachable|Network", re.I)
 
 def mirrors():
     """(main, security): the Debian mirrors that this machine's apt uses."""
-    main = os.environ.get("MIRROR")
-    security = None
+    given = os.environ.get("MIRROR", "").split()
+    if given:
+        return given[0].rstrip("/"), given[1].rstrip("/") if given[1:] else None
+    main = security = None
     for release_info in ([], ["--no-release-info"]):
         out = run(["apt-get", "indextargets", *release_info, "--format",
                    "$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)", "Created-By: Packages"],
@@ -39,7 +41,7 @@ def mirrors():
         if main:
             return main.rstrip("/"), security and security.rstrip("/")
     raise Error("the apt sources of this machine name no Debian mirror: give one with "
-                "MIRROR=<URI of a Debian mirror>, or your own trees with KDIR= and QDIR=")
+                "MIRROR='<Debian mirror> [<its security mirror>]', or your own trees with KDIR= and QDIR=")
 
 
 def debian_order(left, right):
@@ -225,19 +227,31 @@ def unpack_source(base, archive_file, dest):
     shutil.rmtree(holder)
 
 
-def from_debian(base):
-    """The base as Debian has it; commit. Downloaded once."""
-    found = git(base.tree, "rev-parse", "-q", "--verify", "refs/kit/debian", check=False) \
-        if (base.tree / ".git").exists() else None
+def known_debian(base):
+    """The commit of the base as Debian has it, if the tree has it already."""
+    if not (base.tree / ".git").exists():
+        return None
+    found = git(base.tree, "rev-parse", "-q", "--verify", "refs/kit/debian", check=False)
     if found:
         return found
-    info = base.info()
-    package = info.get("package") or info.get("source")
-    tagged = git(base.tree, "log", "-1", "--format=%H %s", "base", check=False) \
-        if (base.tree / ".git").exists() else None
-    if tagged and tagged.split(" ", 1)[1].startswith(f"base: {package} "):
+    tagged = git(base.tree, "log", "-1", "--format=%H %s", "base", "--", check=False)
+    if tagged and tagged.split(" ", 1)[1].startswith(f"base: {package_of(base)} "):
         git(base.tree, "update-ref", "refs/kit/debian", tagged.split()[0])
         return tagged.split()[0]
+    return None
+
+
+def package_of(base):
+    info = base.info()
+    return info.get("package") or info["source"]
+
+
+def from_debian(base):
+    """The base as Debian has it; commit. Downloaded once."""
+    found = known_debian(base)
+    if found:
+        return found
+    info, package = base.info(), package_of(base)
     need_space(4, f"fetching and unpacking {package}")
     is_source = "source" in info
     path, version = Archive(info["suite"], sources=is_source).download(
@@ -294,5 +308,6 @@ def from_user(base, variable, directory):
     if not (directory / ".git").exists() and (directory / "include/config").exists():
         raise Error(f"{variable}={directory} has been built in: 'make mrproper' there, or give a "
                     "git tree")
+    known_debian(base)
     init_tree(base.tree)
     return snapshot(base.tree, directory, f"{variable} {directory}")

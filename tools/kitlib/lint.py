@@ -5,6 +5,8 @@ one series, those in OF_PROJECT at the project itself.
 """
 
 import ast
+import email.header
+import email.utils
 import re
 import shutil
 import tempfile
@@ -25,6 +27,12 @@ def parse(patch):
     subject = next((line[9:] for line in head if line.startswith("Subject: ")), "")
     subject = re.sub(r"^\[PATCH[^]]*\] ", "", subject)
     return head, subject, body.rstrip().splitlines(), rest
+
+
+def address(text):
+    """(name, address) of a mail header, decoded and without quotes."""
+    decoded = str(email.header.make_header(email.header.decode_header(text)))
+    return email.utils.parseaddr(decoded)
 
 
 # --- one series: cheap -------------------------------------------------------
@@ -61,7 +69,7 @@ def messages(base):
             continue                              # consistency() says so
         head, subject, body, _ = parse(base.dir / patch)
         where = shorten(base.dir / patch)
-        author = next((line[6:] for line in head if line.startswith("From: ")), "")
+        author = next((address(line[6:]) for line in head if line.startswith("From: ")), None)
         if re.search(r"\b(fixup|squash|amend)!|\bWIP\b", subject, re.I):
             yield f"{where}: \"{subject}\" is not folded in"
         elif not re.match(r"[\w/.,*-]+( [\w-]+)?: \S", subject):
@@ -71,8 +79,8 @@ def messages(base):
         signed = [line[15:] for line in body if line.startswith("Signed-off-by: ")]
         if not signed or not body[-1].startswith("Signed-off-by: "):
             yield f"{where}: Signed-off-by is not the last line of the message"
-        elif author not in signed:
-            yield f"{where}: the author, {author}, has not signed off"
+        elif author not in map(address, signed):
+            yield f"{where}: the author, {' '.join(author or ())}, has not signed off"
         if not any(line and not re.match(r"[\w-]+: ", line) for line in body):
             yield f"{where}: the message does not say why"
         for line in body:

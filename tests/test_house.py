@@ -1,0 +1,275 @@
+"""The tools: trees from series and back, other people's trees, and clear errors."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from toy import ONE, ROOT, Toy, git
+
+sys.path.insert(0, str(ROOT / "tools"))
+
+from kitlib import common  # noqa: E402
+
+
+@pytest.fixture
+def toy(tmp_path):
+    return Toy(tmp_path / "project")
+
+
+# --- the loop ----------------------------------------------------------------
+
+def test_refresh_splits_edits_from_new_files(toy):
+    toy.two_patches()
+    assert (toy.dir / "series").read_text().splitlines() == [
+        "0001-toy-Edit-one.patch", "0002-toy-Add-three.patch three.c"]
+    assert (toy.files / "three.c").read_text() == "int three;\n"
+    second = (toy.dir / "0002-toy-Add-three.patch").read_text()
+    assert "two.c" in second and "three.c" not in second
+
+
+def test_round_trip_is_byte_identical(toy):
+    toy.two_patches()
+    before, head = toy.project(), git(toy.tree, "rev-parse", "HEAD")
+    assert "nothing changed" in toy.ok("refresh").stdout
+    toy.ok("tree", DISCARD="1")
+    toy.ok("refresh")
+    assert toy.project() == before
+    assert git(toy.tree, "rev-parse", "HEAD") == head
+
+
+def test_only_what_changed_is_touched(toy):
+    """A new time stamp makes kbuild compile: only changed files may get one."""
+    toy.two_patches()
+    for name in ("one.c", "two.c", "three.c"):
+        os.utime(toy.tree / name, (1, 1))
+    (toy.files / "three.c").write_text("int three = 3;\n")
+    toy.ok("tree")
+    assert (toy.tree / "three.c").read_text() == "int three = 3;\n"
+    assert [(toy.tree / name).stat().st_mtime == 1 for name in ("one.c", "two.c", "three.c")] == \
+        [True, True, False]
+
+
+def test_fixup_changes_one_patch(toy):
+    toy.two_patches()
+    before = toy.project()
+    (toy.tree / "two.c").write_text("int two = 22;\n")
+    git(toy.tree, "commit", "-q", "-a", "--fixup", "HEAD")
+    assert "is not folded in" in toy.error("refresh")
+    git(toy.tree, "rebase", "-q", "-i", "--autosquash", "base",
+        env={**os.environ, "GIT_SEQUENCE_EDITOR": "true"})
+    toy.ok("refresh")
+    after = toy.project()
+    assert [name for name in before if before[name] != after[name]] == \
+        ["linux/1.2/0002-toy-Add-three.patch"]
+
+
+def test_a_new_file_belongs_to_one_commit(toy):
+    toy.two_patches()
+    toy.commit("toy: Edit three", three__c="int three = 3;\n")
+    message = toy.error("refresh")
+    assert "three.c" in message and "--fixup" in message and "toy: Add three" in message
+
+
+def test_series_is_what_git_am_takes(toy, tmp_path):
+    toy.two_patches()
+    toy.ok("series", str(tmp_path / "mbox"))
+    assert len(list((tmp_path / "mbox").iterdir())) == 2
+    pristine = tmp_path / "pristine"
+    git(tmp_path, "clone", "-q", str(toy.tree), str(pristine))
+    toy.identity(pristine)
+    git(pristine, "checkout", "-q", "base")
+    git(pristine, "am", "-q", *map(str, sorted((tmp_path / "mbox").iterdir())))
+    assert git(pristine, "rev-parse", "HEAD^{tree}") == git(toy.tree, "rev-parse", "HEAD^{tree}")
+    (tmp_path / "mbox/0003-mine.patch").write_text("not yours\n")
+    assert "another directory" in toy.error("series", str(tmp_path / "mbox"))
+
+
+# --- work is never lost ------------------------------------------------------
+
+@pytest.mark.parametrize("commit", [True, False], ids=["commit", "edit"])
+def test_local_work_is_kept(toy, commit):
+    toy.two_patches()
+    (toy.tree / "one.c").write_text("int mine;\n")
+    if commit:
+        git(toy.tree, "commit", "-q", "-a", "-m", "toy: Mine")
+    toy.ok("tree")                                   # the project did not change: fine
+    (toy.files / "three.c").write_text("int three = 3;\n")
+    message = toy.error("tree")
+    assert "DISCARD=1" in message
+    assert (toy.tree / "one.c").read_text() == "int mine;\n"
+    toy.ok("tree", DISCARD="1")
+    assert (toy.tree / "three.c").read_text() == "int three = 3;\n"
+    assert "ten" in (toy.tree / "one.c").read_text()
+
+
+def test_local_commits_can_be_rebased_as_the_error_says(toy):
+    toy.two_patches()
+    toy.commit("toy: Mine", two__c="int two = 3;\n")
+    (toy.files / "three.c").write_text("int three = 3;\n")
+    command = toy.error("tree").split("'")[1]
+    subprocess.run(command, shell=True, check=True, cwd=toy.root, capture_output=True)
+    toy.ok("tree")
+    assert (toy.tree / "three.c").read_text() == "int three = 3;\n"
+    assert (toy.tree / "two.c").read_text() == "int two = 3;\n"
+
+
+def test_refresh_does_not_undo_what_the_project_got_meanwhile(toy):
+    toy.two_patches()
+    (toy.files / "three.c").write_text("int three = 3;\n")
+    assert "FORCE=1" in toy.error("refresh")
+    assert (toy.files / "three.c").read_text() == "int three = 3;\n"
+
+
+def test_refresh_wants_commits(toy):
+    toy.two_patches()
+    (toy.tree / "new.c").write_text("int forgotten;\n")
+    assert "new.c" in toy.error("refresh")
+
+
+# --- other people's trees ----------------------------------------------------
+
+def fingerprint(directory):
+    return {path: (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).digest())
+            for path in directory.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("under_git", [True, False], ids=["git", "plain"])
+def test_kdir_is_used_and_never_written(toy, tmp_path, under_git):
+    toy.two_patches()
+    mine = tmp_path / "mine"
+    toy.sources(mine, **{"two.c": "int two;\n", "mine.c": "int mine;\n"})
+    if under_git:
+        git(mine, "init", "-q")
+        git(mine, "add", "-A")
+        (mine / "object.o").write_text("not source")
+    before = fingerprint(mine)
+    toy.ok("tree", KDIR=str(mine))
+    assert fingerprint(mine) == before
+    assert (toy.tree / "mine.c").exists() and "ten" in (toy.tree / "one.c").read_text()
+    assert (toy.tree / "object.o").exists() is False
+    (mine / "mine.c").write_text("int mine = 2;\n")
+    toy.ok("tree", KDIR=str(mine))
+    assert (toy.tree / "mine.c").read_text() == "int mine = 2;\n"
+    toy.ok("tree")
+    assert not (toy.tree / "mine.c").exists()
+
+
+def test_kdir_newer_point_release_is_a_warning(toy, tmp_path):
+    toy.two_patches()
+    toy.sources(tmp_path / "mine")
+    makefile = tmp_path / "mine/Makefile"
+    makefile.write_text(makefile.read_text().replace("SUBLEVEL = 3", "SUBLEVEL = 9"))
+    done = toy.ok("tree", KDIR=str(tmp_path / "mine"))
+    assert "warning: " in done.stderr and "1.2.9" in done.stderr
+
+
+def test_kdir_that_is_not_the_base(toy, tmp_path):
+    toy.two_patches()
+    assert "no such directory" in toy.error("tree", KDIR=str(tmp_path / "missing"))
+    (tmp_path / "empty").mkdir()
+    assert "no linux source tree" in toy.error("tree", KDIR=str(tmp_path / "empty"))
+    other = tmp_path / "other"
+    toy.sources(other)
+    text = (other / "Makefile").read_text()
+    (other / "Makefile").write_text(text.replace("PATCHLEVEL = 2", "PATCHLEVEL = 7"))
+    assert "1.7.3" in toy.error("tree", KDIR=str(other))
+    (other / "Makefile").write_text(text)
+    (other / "one.c").write_text(ONE.replace("line_9", "nine"))
+    message = toy.error("tree", KDIR=str(other))
+    assert "0001-toy-Edit-one.patch does not apply" in message
+    assert "one.c:7" in message and "@@ -7,7 +7,7 @@" in message
+
+
+# --- clear errors ------------------------------------------------------------
+
+def test_unknown_base(toy):
+    assert "LINUX=9.9: no such base; there is 1.2" in toy.error("tree", LINUX="9.9")
+
+
+def test_patch_that_does_not_apply(toy):
+    toy.two_patches()
+    patch = toy.dir / "0001-toy-Edit-one.patch"
+    patch.write_text(patch.read_text().replace("-int line_10;", "-int line_X;"))
+    message = toy.error("tree")
+    assert "linux/1.2/0001-toy-Edit-one.patch does not apply to toy 1.2.3-1: one.c:7" in message
+
+
+def test_a_patch_that_is_missing(toy):
+    toy.two_patches()
+    (toy.dir / "0001-toy-Edit-one.patch").unlink()
+    assert "0001-toy-Edit-one.patch, which is not there" in toy.error("tree")
+
+
+def test_no_network(toy):
+    toy.two_patches()
+    subprocess.run(["rm", "-rf", str(toy.root / "work")], check=True)
+    message = toy.error("tree", MIRROR="http://127.0.0.1:9/debian")
+    assert "no network" in message and "KDIR=" in message
+
+
+def test_full_disk(monkeypatch, tmp_path):
+    monkeypatch.setattr(common, "WORK", tmp_path)
+    with pytest.raises(common.Error, match="GB are free"):
+        common.need_space(10**9, "this")
+    with pytest.raises(common.Error, match="is full"):
+        common.run(["sh", "-c", "echo 'write: No space left on device' >&2; exit 1"])
+
+
+def test_config_symbol_that_does_not_come_true(toy):
+    toy.two_patches()
+    with open(toy.root / "linux/config/guest.config", "a") as config:
+        config.write("CONFIG_UNKNOWN=y\n")
+    (toy.root / "qemu/1.0").mkdir(parents=True)
+    (toy.root / "qemu/1.0/series").touch()
+    assert "CONFIG_UNKNOWN=y (is not there)" in toy.error("build", "linux")
+
+
+def test_build_is_done_once_and_follows_edits(toy):
+    toy.two_patches()
+    (toy.root / "qemu/1.0").mkdir(parents=True)
+    (toy.root / "qemu/1.0/series").touch()
+    image = toy.root / "out/linux-1.2/Image"
+    assert "built" in toy.ok("build", "linux").stdout
+    assert "ten" in image.read_text()
+    assert toy.ok("build", "linux").stdout == ""
+    (toy.tree / "two.c").write_text("int edited;\n")         # not even committed
+    assert "built" in toy.ok("build", "linux").stdout
+    assert "edited" in image.read_text()
+    assert "built" in toy.ok("build", "linux-base").stdout
+    assert "ten" not in (toy.root / "out/linux-1.2-base/Image").read_text()
+
+
+def test_a_failing_build_shows_why(toy):
+    toy.two_patches()
+    (toy.root / "qemu/1.0").mkdir(parents=True)
+    (toy.root / "qemu/1.0/series").touch()
+    (toy.tree / "Makefile").write_text((toy.tree / "Makefile").read_text().replace(
+        "Image:\n", "Image:\n\t@echo one.c:1: error: no; exit 1\n"))
+    done = toy.kit("build", "linux")
+    assert done.returncode == 1
+    assert "one.c:1: error: no" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("the whole log is in work/linux-1.2/build/build.log")
+
+
+def test_two_at_once_wait_for_one_another(toy):
+    toy.two_patches()
+    script = f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r})\n" \
+             "import time\nfrom kitlib import common\n" \
+             "with common.lock('linux-1.2'): print('mine', flush=True); time.sleep(2)\n"
+    holder = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True,
+                              env={**os.environ, "CPUHP_ROOT": str(toy.root)})
+    assert holder.stdout.readline() == "mine\n"
+    start = time.monotonic()
+    assert f"waiting for another make (process {holder.pid})" in toy.ok("tree").stdout
+    assert time.monotonic() - start > 1
+    assert holder.wait() == 0
+
+
+def test_check_ends_with_the_count_even_if_it_cannot_start(toy):
+    done = toy.kit("check", LINUX="9.9")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "0 passed, 1 failed, 0 skipped"

@@ -1,0 +1,118 @@
+"""make lint on the project, and proof that each of its checks can fail."""
+
+import sys
+
+import pytest
+
+from toy import ONE, ROOT, Toy, git
+
+sys.path.insert(0, str(ROOT / "tools"))
+
+from kitlib import lint  # noqa: E402
+
+
+@pytest.mark.parametrize("check, base", [pytest.param(check, base, id=name)
+                                         for name, check, base in lint.checks()])
+def test_lint(check, base):
+    assert lint.problems(check, base) == []
+
+
+# --- each check fails when it should -----------------------------------------
+
+@pytest.fixture
+def toy(tmp_path):
+    toy = Toy(tmp_path / "project")
+    toy.two_patches()
+    return toy
+
+
+def found(toy, name):
+    """What the check @name says about the toy."""
+    done = toy.kit("lint")
+    block, inside = [], False
+    for line in done.stdout.splitlines():
+        if line[:4] in ("FAIL", "ok  "):
+            inside = line.startswith(("FAIL  " + name + ":", "FAIL  " + name + "-"))
+        elif inside:
+            block.append(line.strip())
+    assert (done.returncode != 0) >= bool(block), done.stderr
+    return "\n".join(block)
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_good_series_is_clean(toy):
+    done = toy.kit("lint")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("old, new, says", [
+    ("Signed-off-by: A. Author", "Signed-off-by: B. Other", "has not signed off"),
+    ("Signed-off-by: ", "Reviewed-by: ", "Signed-off-by is not the last line"),
+    ("Subject: [PATCH] toy: Edit", "Subject: [PATCH] fixup! toy: Edit", "not folded in"),
+    ("Subject: [PATCH] toy: Edit", "Subject: [PATCH] Edit", "subsystem"),
+    ("Subject: [PATCH] toy: ", f"Subject: [PATCH] toy: {'very ' * 15}", "longer than 75"),
+    ("The toy needs it.\n", "", "does not say why"),
+])
+def test_messages(toy, old, new, says):
+    edit(toy.dir / "0001-toy-Edit-one.patch", old, new)
+    assert says in found(toy, "messages")
+
+
+def test_a_patch_outside_the_series(toy):
+    (toy.dir / "0003-toy-More.patch").write_text("Subject: toy: More\n\n")
+    assert "0003-toy-More.patch is not in" in found(toy, "consistency")
+
+
+def test_a_later_patch_edits_a_new_file(toy):
+    edit(toy.dir / "0001-toy-Edit-one.patch", "+++ b/one.c", "+++ b/three.c")
+    assert "edits three.c, which belongs to 0002" in found(toy, "consistency")
+
+
+def test_orphan(toy):
+    (toy.files / "left.c").touch()
+    assert "linux/files/left.c belongs to no series" in found(toy, "orphans")
+
+
+def test_round_trip(toy):
+    edit(toy.dir / "0001-toy-Edit-one.patch", "The toy needs it.", "The toy needs it. ")
+    assert "refresh would write other bytes" in found(toy, "round_trip")
+
+
+def test_checkpatch_sees_new_files(toy):
+    (toy.files / "three.c").write_text("int three; \n")
+    assert "0002-toy-Add-three.patch: checkpatch: " in found(toy, "checkpatch")
+
+
+def test_a_prefix_that_does_not_compile(toy):
+    """The end of the series compiles, but the first patch alone does not."""
+    git(toy.tree, "reset", "-q", "--hard", "base")
+    toy.commit("toy: Break", two__c="int two\n")
+    toy.commit("toy: Mend", two__c="int two;\n", one__c=ONE + "int more;\n")
+    toy.ok("refresh", FORCE="1")
+    assert "0001-toy-Break.patch does not compile" in found(toy, "prefixes")
+
+
+def test_a_new_warning(toy):
+    git(toy.tree, "reset", "-q", "--hard", "base")
+    toy.commit("toy: Warn", two__c="int two(void) { int unused; return 2; }\n")
+    toy.ok("refresh", FORCE="1")
+    assert "0001-toy-Warn.patch: new warning: two.c: unused variable" in found(toy, "prefixes")
+
+
+def test_a_broken_script(toy):
+    (toy.root / "bad").write_text("#!/bin/sh\nif true\n")
+    (toy.root / "bad.py").write_text("def:\n")
+    git(toy.root, "add", "bad", "bad.py")
+    assert {line.split(":")[0] for line in found(toy, "scripts").splitlines()} == {"bad", "bad.py"}
+
+
+def test_a_host_and_a_path_of_one_machine(toy):
+    (toy.root / "notes").write_text("http://deb.debian" + ".org/debian\n/wor" + "k/main/x\n")
+    git(toy.root, "add", "notes")
+    said = found(toy, "portable")
+    assert "notes:1: names a package host" in said and "notes:2: names a path" in said

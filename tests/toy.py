@@ -1,0 +1,114 @@
+"""A project of the same shape as ours with a kernel of three files: patched in a moment.
+
+What the kit does to it, it does to the real trees.
+"""
+
+import os
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+ME = ("A. Author", "author@example.org")
+
+MAKEFILE = """\
+VERSION = 1
+PATCHLEVEL = 2
+SUBLEVEL = 3
+
+allnoconfig:
+\t@grep -v UNKNOWN $(KCONFIG_ALLCONFIG) > $(KCONFIG_CONFIG)
+%.o: %.c
+\t@gcc -Wall -Iinclude -c $< -o /dev/null
+Image:
+\t@mkdir -p $(O)/arch/arm64/boot && cat *.c > $(O)/arch/arm64/boot/Image
+"""
+CHECKPATCH = """\
+while (<>) { $bad = 1, print "$ARGV:$.: WARNING:SPACE: trailing whitespace\\n" if /^\\+.*[ \\t]$/ }
+exit $bad;
+"""
+ONE = "".join(f"int line_{n};\n" for n in range(1, 21))
+
+
+def git(where, *args, **kwargs):
+    return subprocess.run(["git", "-C", str(where), *args], check=True, text=True,
+                          capture_output=True, **kwargs).stdout.strip()
+
+
+class Toy:
+    """The project in @root, with the base linux 1.2 and its tree in work/."""
+
+    def __init__(self, root):
+        self.root = root
+        self.dir = root / "linux/1.2"
+        self.files = root / "linux/files"
+        self.tree = root / "work/linux-1.2"
+        self.dir.mkdir(parents=True)
+        self.files.mkdir()
+        (self.dir / "series").touch()
+        (self.dir / "base").write_text("package: toy\nsuite: none\nverified: 1.2.3-1\n")
+        config = root / "linux/config"
+        config.mkdir()
+        for name in ("guest", "hotplug", "off"):
+            (config / f"{name}.config").write_text("CONFIG_TOY=y\n")
+        self.sources(self.tree)
+        git(self.tree, "init", "-q", "-b", "main")
+        self.identity(self.tree)
+        git(self.tree, "add", "-A")
+        git(self.tree, "commit", "-q", "-m", "base: toy 1.2.3-1")
+        git(self.tree, "tag", "base")
+        git(root, "init", "-q")
+        self.identity(root)
+
+    @staticmethod
+    def identity(where):
+        git(where, "config", "user.name", ME[0])
+        git(where, "config", "user.email", ME[1])
+
+    @staticmethod
+    def sources(where, **more):
+        """A pristine toy kernel in @where."""
+        files = {"Makefile": MAKEFILE, "one.c": ONE, "two.c": "int two;\n",
+                 "scripts/checkpatch.pl": CHECKPATCH, "scripts/kernel-doc": "exit 0;\n", **more}
+        for name, text in files.items():
+            (where / name).parent.mkdir(parents=True, exist_ok=True)
+            (where / name).write_text(text)
+
+    def commit(self, subject, body="The toy needs it.\n", sign=True, **files):
+        """Commits @files (name with __ for a dot) in the tree."""
+        for name, text in files.items():
+            path = self.tree / name.replace("__", ".")
+            path.write_text(text)
+            git(self.tree, "add", "-f", path)
+        trailer = f"\nSigned-off-by: {ME[0]} <{ME[1]}>\n" if sign else ""
+        git(self.tree, "commit", "-q", "-m", f"{subject}\n\n{body}{trailer}")
+
+    def kit(self, *args, **env):
+        """Runs the kit in the toy; KEY=value arguments go into its environment."""
+        clean = {key: value for key, value in os.environ.items()
+                 if key not in ("LINUX", "QEMU", "TEST", "KDIR", "QDIR", "OUT", "FORCE", "DISCARD")}
+        return subprocess.run([str(ROOT / "tools/kit"), *args], text=True, capture_output=True,
+                              env={**clean, "CPUHP_ROOT": str(self.root), **env}, check=False)
+
+    def ok(self, *args, **env):
+        done = self.kit(*args, **env)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def error(self, *args, **env):
+        """The one line that a command fails with."""
+        done = self.kit(*args, **env)
+        assert done.returncode == 1
+        lines = [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
+        assert len(lines) == 1 and lines[0].startswith("error: "), done.stderr
+        return lines[0]
+
+    def project(self):
+        """{path: bytes} of all that refresh may write."""
+        return {str(path.relative_to(self.root)): path.read_bytes()
+                for path in (self.root / "linux").rglob("*") if path.is_file()}
+
+    def two_patches(self):
+        """A series of an edit, and an edit with a new file; refreshed."""
+        self.commit("toy: Edit one", one__c=ONE.replace("line_10", "ten"))
+        self.commit("toy: Add three", three__c="int three;\n", two__c="int two = 2;\n")
+        self.ok("refresh")
