@@ -7,6 +7,7 @@ from cpuhp import scenario
 WINDOW = 0x090C0000
 SELECTOR, CONTROL, COMMAND, DATA = WINDOW, WINDOW + 4, WINDOW + 5, WINDOW + 8
 EJECT = 1 << 3
+FIRMWARE_EJECT = 1 << 4     # stays set until the eject: the guest's firmware then looks no further, and that is its own doing
 
 
 def eject_by_register(cpu, on=0):
@@ -87,7 +88,7 @@ def test_register_noise(vm):
             devmem {SELECTOR} 32 $cpu
             for offset in 4 5 6 7 8 12 15; do
                 for value in 1 2 3 4 6 16 96 255; do
-                    [ $offset = 4 ] && [ $((value & {EJECT})) != 0 ] && continue
+                    [ $offset = 4 ] && [ $((value & {EJECT | FIRMWARE_EJECT})) != 0 ] && continue
                     devmem $(({WINDOW} + offset)) 8 $value
                 done
             done

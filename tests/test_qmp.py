@@ -154,7 +154,7 @@ def test_human_monitor(vm):
     since = vm.mark()
     assert vm.hmp("device_add cortex-a57-arm-cpu,id=core2,core-id=2") == ""
     scenario.wait_present(vm, 2, since)
-    assert "core-id: 2" in vm.hmp("info hotpluggable-cpus")
+    assert 'core-id: "2"' in vm.hmp("info hotpluggable-cpus")
     assert "Error:" in vm.hmp("device_add cortex-a57-arm-cpu,id=twice,core-id=2")
     since = vm.mark()
     assert vm.hmp("device_del core2") == ""

@@ -79,14 +79,15 @@ def wait_gone(vm: VM, cpu: int, since: int) -> None:
     except GuestError as error:
         raise StepFailed("eject", str(error)) from error
     wait_until(f"cpu{cpu} to leave the present mask", lambda: cpu not in vm.masks()["present"])
-    osts = vm.osts(cpu, since)
-    _require("eject", osts[:1] == [(EJECT_REQUEST, OST_IN_PROGRESS)], f"_OST: {osts}")
+    statuses = [status for source, status in vm.osts(cpu, since) if source == EJECT_REQUEST]
+    _require("eject", statuses[:1] == [OST_IN_PROGRESS], f"_OST: {vm.osts(cpu, since)}")
 
 
 def refused_eject(vm: VM, cpu: int, timeout: float = EVENT_TIMEOUT) -> int:
     """device_del that the guest must refuse; returns the last status that it gave."""
     since = request_eject(vm, cpu)
     info = vm.wait_event("ACPI_DEVICE_OST", since, timeout, lambda data: data["info"]["slot"] == str(cpu)
+                         and data["info"]["source"] == EJECT_REQUEST
                          and data["info"]["status"] != OST_IN_PROGRESS)["info"]
     _require("eject", not vm.events_since(since, "DEVICE_DELETED"), "the device is gone")
     _require("eject", cpu in vm.masks()["present"], "the CPU is no longer present")

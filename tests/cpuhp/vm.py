@@ -57,7 +57,7 @@ class Spec:
         if not self.acpi:
             machine += ",acpi=off"
         append = "console=ttyAMA0 rdinit=/init panic=-1"
-        if self.acpi:
+        if self.acpi and self.firmware:
             append += " acpi=force"
         line = ["-machine", machine, "-cpu", self.cpu, "-smp", self.smp, "-m", self.memory,
                 "-kernel", str(paths.image(self.linux, self.kernel)), "-initrd", str(initrd),
