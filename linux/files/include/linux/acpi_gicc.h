@@ -48,7 +48,8 @@ struct acpi_gicc_policy {
  * @ACPI_GICC_BAD_MPIDR: MPIDR with reserved bits set
  * @ACPI_GICC_DUP_BOOT: another entry for the boot CPU
  * @ACPI_GICC_DUP_MPIDR: MPIDR of an entry that is taken
- * @ACPI_GICC_DUP_UID: ACPI Processor UID of an entry that is taken
+ * @ACPI_GICC_DUP_UID: ACPI Processor UID of an entry that is taken; an enabled
+ *	CPU is taken all the same, but its processor device is not found
  * @ACPI_GICC_NO_ROOM: more entries than the inventory holds
  * @ACPI_GICC_BOTH_FLAGS: enabled and online-capable; taken as enabled
  */
@@ -74,10 +75,6 @@ enum acpi_gicc_problem {
  *	GIC cannot hot-add
  * @boot_found: entry 0 is filled
  * @gicv3: the GIC is a GICv3 or later
- * @report: called for each problem, or NULL. @gicc is NULL for
- *	%ACPI_GICC_BAD_SUBTABLE and, as its fields cannot be trusted, for
- *	%ACPI_GICC_SHORT; @offset is the entry's distance from the start of the
- *	MADT in bytes
  */
 struct acpi_gicc_inventory {
 	struct acpi_madt_generic_interrupt *gicc;
@@ -87,14 +84,21 @@ struct acpi_gicc_inventory {
 	unsigned int nr_no_hotplug;
 	bool boot_found;
 	bool gicv3;
-	void (*report)(enum acpi_gicc_problem problem,
-		       const struct acpi_madt_generic_interrupt *gicc,
-		       u32 offset);
 };
+
+/*
+ * @gicc is NULL for ACPI_GICC_BAD_SUBTABLE and, as its fields cannot be
+ * trusted, for ACPI_GICC_SHORT; @offset is the entry's distance from the start
+ * of the MADT in bytes.
+ */
+typedef void (*acpi_gicc_report_fn)(enum acpi_gicc_problem problem,
+				    const struct acpi_madt_generic_interrupt *gicc,
+				    u32 offset);
 
 void acpi_gicc_build(struct acpi_gicc_inventory *inv,
 		     const struct acpi_table_madt *madt, u64 boot_mpidr,
-		     const struct acpi_gicc_policy *policy);
+		     const struct acpi_gicc_policy *policy,
+		     acpi_gicc_report_fn report);
 int acpi_gicc_find_uid(const struct acpi_gicc_inventory *inv, u32 uid);
 int acpi_gicc_find_mpidr(const struct acpi_gicc_inventory *inv, u64 mpidr);
 int acpi_gicc_check_mat(const void *buf, size_t len,

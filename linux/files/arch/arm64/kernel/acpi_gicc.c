@@ -75,8 +75,9 @@ static void __init report_problem(enum acpi_gicc_problem problem,
 		       mpidr, uid);
 		break;
 	case ACPI_GICC_DUP_UID:
-		pr_err("duplicate CPU UID %u, skipping MPIDR 0x%llx\n",
-		       uid, mpidr);
+		pr_err(FW_BUG "duplicate CPU UID %u, %s MPIDR 0x%llx\n", uid,
+		       gicc->flags & ACPI_MADT_ENABLED ? "keeping" : "skipping",
+		       mpidr);
 		break;
 	case ACPI_GICC_NO_ROOM:
 		dropped++;
@@ -99,10 +100,8 @@ static int __init parse_madt(struct acpi_table_header *table)
 		.hypervisor_id	= acpi_gbl_FADT.hypervisor_id,
 	};
 
-	inventory.report = report_problem;
 	acpi_gicc_build(&inventory, (struct acpi_table_madt *)table,
-			cpu_logical_map(0), &policy);
-	inventory.report = NULL;
+			cpu_logical_map(0), &policy, report_problem);
 	return 0;
 }
 
@@ -166,19 +165,56 @@ int get_cpu_for_acpi_id(u32 uid)
 }
 EXPORT_SYMBOL_GPL(get_cpu_for_acpi_id);
 
-/**
- * acpi_gicc_phys_id - the MPIDR of the CPU with an ACPI Processor UID
- * @uid: ACPI Processor UID
- *
- * The MPIDR of a CPU that is beyond nr_cpu_ids is known as well.
- *
- * Return: the MPIDR, or PHYS_CPUID_INVALID.
- */
-phys_cpuid_t acpi_gicc_phys_id(u32 uid)
+/* Does _MAT, where there is one, describe the CPU that the MADT describes? */
+static bool mat_is_right(acpi_handle handle,
+			 const struct acpi_madt_generic_interrupt *gicc)
 {
-	int cpu = acpi_gicc_find_uid(&inventory, uid);
+	struct acpi_buffer buffer = { ACPI_ALLOCATE_BUFFER, NULL };
+	union acpi_object *obj;
+	acpi_status status;
+	int ret = -EINVAL;
 
-	return cpu >= 0 ? cpu_madt_gicc[cpu].arm_mpidr : PHYS_CPUID_INVALID;
+	status = acpi_evaluate_object_typed(handle, "_MAT", NULL, &buffer,
+					    ACPI_TYPE_BUFFER);
+	if (status == AE_NOT_FOUND)
+		return true;
+
+	if (ACPI_SUCCESS(status)) {
+		obj = buffer.pointer;
+		ret = acpi_gicc_check_mat(obj->buffer.pointer,
+					  obj->buffer.length, gicc);
+		ACPI_FREE(obj);
+	}
+
+	if (ret == -EXDEV)
+		acpi_handle_err(handle, FW_BUG "_MAT is not that of UID %u, MPIDR 0x%llx\n",
+				gicc->uid, gicc->arm_mpidr);
+	else if (ret)
+		acpi_handle_warn(handle, FW_BUG "_MAT of UID %u is no GICC, going by the MADT\n",
+				 gicc->uid);
+	return ret != -EXDEV;
+}
+
+/**
+ * acpi_gicc_phys_id - the MPIDR of a processor device
+ * @handle: the processor device
+ * @acpi_id: its ACPI Processor UID
+ *
+ * The MADT settled it at boot, also for CPUs that are not there yet or beyond
+ * nr_cpu_ids. _MAT can only confirm it.
+ *
+ * Context: process context.
+ * Return: the MPIDR, or PHYS_CPUID_INVALID if the MADT does not know the CPU,
+ * or _MAT contradicts it.
+ */
+phys_cpuid_t acpi_gicc_phys_id(acpi_handle handle, u32 acpi_id)
+{
+	int cpu = acpi_gicc_find_uid(&inventory, acpi_id);
+
+	if (cpu < 0 || !mat_is_right(handle, &cpu_madt_gicc[cpu]))
+		return PHYS_CPUID_INVALID;
+
+	return cpu_madt_gicc[cpu].arm_mpidr;
 }
 
 /**

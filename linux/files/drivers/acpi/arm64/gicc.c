@@ -11,6 +11,7 @@
 #include <linux/acpi.h>
 #include <linux/acpi_gicc.h>
 #include <linux/errno.h>
+#include <linux/init.h>
 #include <linux/string.h>
 
 #include <asm/cputype.h>
@@ -25,7 +26,7 @@ enum gicc_class {
 	GICC_DISABLED,
 };
 
-static enum gicc_class
+static enum gicc_class __init
 gicc_classify(const struct acpi_madt_generic_interrupt *gicc)
 {
 	if (gicc->flags & ACPI_MADT_ENABLED)
@@ -43,7 +44,8 @@ struct madt_cursor {
 };
 
 /* The next whole subtable, or NULL. Nothing outside the table is read. */
-static const struct acpi_subtable_header *madt_next(struct madt_cursor *c)
+static const struct acpi_subtable_header * __init
+madt_next(struct madt_cursor *c)
 {
 	const struct acpi_subtable_header *entry;
 	u32 left;
@@ -65,7 +67,7 @@ static const struct acpi_subtable_header *madt_next(struct madt_cursor *c)
 }
 
 /* The next GICC that is long enough to be one, or NULL. */
-static const struct acpi_madt_generic_interrupt *
+static const struct acpi_madt_generic_interrupt * __init
 gicc_next(struct madt_cursor *c)
 {
 	const struct acpi_subtable_header *entry;
@@ -83,32 +85,31 @@ gicc_next(struct madt_cursor *c)
 					   .next = sizeof(*(table)) };	\
 	     (gicc = gicc_next(c)) != NULL;)
 
-static void report(const struct acpi_gicc_inventory *inv,
-		   enum acpi_gicc_problem problem,
-		   const struct acpi_madt_generic_interrupt *gicc, u32 offset)
-{
-	if (inv->report)
-		inv->report(problem, gicc, offset);
-}
+/* What acpi_gicc_build() was given */
+struct gicc_builder {
+	struct acpi_gicc_inventory *inv;
+	const struct acpi_table_madt *madt;
+	u64 boot_mpidr;
+	acpi_gicc_report_fn report;
+};
 
 /* Short firmware entries leave the later fields of the copy zero. */
-static void gicc_copy(struct acpi_madt_generic_interrupt *to,
-		      const struct acpi_madt_generic_interrupt *from)
+static void __init gicc_copy(struct acpi_madt_generic_interrupt *to,
+			     const struct acpi_madt_generic_interrupt *from)
 {
 	memset(to, 0, sizeof(*to));
 	memcpy(to, from, min_t(size_t, from->header.length, sizeof(*to)));
 }
 
-static bool mpidr_valid(u64 mpidr)
+static bool __init mpidr_valid(u64 mpidr)
 {
 	return !(mpidr & ~MPIDR_HWID_BITMASK);
 }
 
 /* Look at everything once: what kind of GIC, broken and short entries. */
-static void survey(struct acpi_gicc_inventory *inv,
-		   const struct acpi_table_madt *madt)
+static void __init survey(const struct gicc_builder *b)
 {
-	struct madt_cursor c = { .madt = madt, .next = sizeof(*madt) };
+	struct madt_cursor c = { .madt = b->madt, .next = sizeof(*b->madt) };
 	const struct acpi_subtable_header *entry;
 	u8 version = ACPI_MADT_GIC_VERSION_NONE;
 	bool gicr = false;
@@ -127,30 +128,30 @@ static void survey(struct acpi_gicc_inventory *inv,
 			break;
 		case ACPI_MADT_TYPE_GENERIC_INTERRUPT:
 			if (entry->length < GICC_MIN_LENGTH)
-				report(inv, ACPI_GICC_SHORT, NULL, c.offset);
+				b->report(ACPI_GICC_SHORT, NULL, c.offset);
 			break;
 		}
 	}
 	if (c.broken)
-		report(inv, ACPI_GICC_BAD_SUBTABLE, NULL, c.offset);
+		b->report(ACPI_GICC_BAD_SUBTABLE, NULL, c.offset);
 
 	/* Before ACPI 5.1 the distributor did not say its version. */
-	inv->gicv3 = version >= ACPI_MADT_GIC_VERSION_V3 ||
-		     (version == ACPI_MADT_GIC_VERSION_NONE && gicr);
+	b->inv->gicv3 = version >= ACPI_MADT_GIC_VERSION_V3 ||
+			(version == ACPI_MADT_GIC_VERSION_NONE && gicr);
 }
 
 /*
  * The entry of the CPU that runs this code. It may be a hot-pluggable one: a
  * crash kernel boots on whatever CPU crashed.
  */
-static const struct acpi_madt_generic_interrupt *
-find_boot_gicc(const struct acpi_table_madt *madt, u64 boot_mpidr)
+static const struct acpi_madt_generic_interrupt * __init
+find_boot_gicc(const struct gicc_builder *b)
 {
 	const struct acpi_madt_generic_interrupt *gicc, *best = NULL;
 	struct madt_cursor c;
 
-	for_each_gicc(gicc, &c, madt) {
-		if (gicc->arm_mpidr != boot_mpidr)
+	for_each_gicc(gicc, &c, b->madt) {
+		if (gicc->arm_mpidr != b->boot_mpidr)
 			continue;
 		if (!best || gicc_classify(gicc) < gicc_classify(best))
 			best = gicc;
@@ -158,26 +159,42 @@ find_boot_gicc(const struct acpi_table_madt *madt, u64 boot_mpidr)
 	return best;
 }
 
-static void add_gicc(struct acpi_gicc_inventory *inv,
-		     const struct acpi_madt_generic_interrupt *gicc,
-		     u64 boot_mpidr, u32 offset)
+static void __init add_gicc(const struct gicc_builder *b,
+			    const struct acpi_madt_generic_interrupt *gicc,
+			    u32 offset)
 {
-	if (!mpidr_valid(gicc->arm_mpidr))
-		report(inv, ACPI_GICC_BAD_MPIDR, gicc, offset);
-	else if (gicc->arm_mpidr == boot_mpidr)
-		report(inv, ACPI_GICC_DUP_BOOT, gicc, offset);
-	else if (acpi_gicc_find_mpidr(inv, gicc->arm_mpidr) >= 0)
-		report(inv, ACPI_GICC_DUP_MPIDR, gicc, offset);
-	else if (acpi_gicc_find_uid(inv, gicc->uid) >= 0)
-		report(inv, ACPI_GICC_DUP_UID, gicc, offset);
-	else if (inv->nr >= inv->max)
-		report(inv, ACPI_GICC_NO_ROOM, gicc, offset);
-	else
-		gicc_copy(&inv->gicc[inv->nr++], gicc);
+	struct acpi_gicc_inventory *inv = b->inv;
+
+	if (!mpidr_valid(gicc->arm_mpidr)) {
+		b->report(ACPI_GICC_BAD_MPIDR, gicc, offset);
+		return;
+	}
+	if (gicc->arm_mpidr == b->boot_mpidr) {
+		b->report(ACPI_GICC_DUP_BOOT, gicc, offset);
+		return;
+	}
+	if (acpi_gicc_find_mpidr(inv, gicc->arm_mpidr) >= 0) {
+		b->report(ACPI_GICC_DUP_MPIDR, gicc, offset);
+		return;
+	}
+	if (acpi_gicc_find_uid(inv, gicc->uid) >= 0) {
+		b->report(ACPI_GICC_DUP_UID, gicc, offset);
+		/*
+		 * A CPU that is there runs without its processor device, but
+		 * one that comes through its processor device needs its UID.
+		 */
+		if (gicc_classify(gicc) != GICC_ENABLED)
+			return;
+	}
+	if (inv->nr >= inv->max) {
+		b->report(ACPI_GICC_NO_ROOM, gicc, offset);
+		return;
+	}
+	gicc_copy(&inv->gicc[inv->nr++], gicc);
 }
 
-static bool disabled_is_hotplug(const struct acpi_gicc_policy *policy,
-				bool online_capable_seen)
+static bool __init disabled_is_hotplug(const struct acpi_gicc_policy *policy,
+				       bool online_capable_seen)
 {
 	switch (policy->disabled) {
 	case ACPI_GICC_DISABLED_IGNORE:
@@ -198,10 +215,11 @@ static bool disabled_is_hotplug(const struct acpi_gicc_policy *policy,
 
 /**
  * acpi_gicc_build - number the CPUs of a MADT
- * @inv: inventory with @gicc, @max and @report set; the rest is filled in
+ * @inv: inventory with @gicc and @max set; the rest is filled in
  * @madt: the table; header.length bytes of it can be read
  * @boot_mpidr: MPIDR of the CPU that runs the kernel, affinity bits only
  * @policy: what decides over the entries that are not enabled
+ * @report: called for each problem
  *
  * The boot CPU is id 0, then come the enabled entries in MADT order, then the
  * hot-pluggable ones in MADT order: a limit on the number of CPUs never pushes
@@ -212,10 +230,17 @@ static bool disabled_is_hotplug(const struct acpi_gicc_policy *policy,
  *
  * Context: any; @inv must not be in use elsewhere.
  */
-void acpi_gicc_build(struct acpi_gicc_inventory *inv,
-		     const struct acpi_table_madt *madt, u64 boot_mpidr,
-		     const struct acpi_gicc_policy *policy)
+void __init acpi_gicc_build(struct acpi_gicc_inventory *inv,
+			    const struct acpi_table_madt *madt, u64 boot_mpidr,
+			    const struct acpi_gicc_policy *policy,
+			    acpi_gicc_report_fn report)
 {
+	const struct gicc_builder b = {
+		.inv		= inv,
+		.madt		= madt,
+		.boot_mpidr	= boot_mpidr,
+		.report		= report,
+	};
 	const struct acpi_madt_generic_interrupt *gicc, *boot;
 	bool online_capable_seen = false, hotplug_disabled;
 	struct madt_cursor c;
@@ -224,9 +249,9 @@ void acpi_gicc_build(struct acpi_gicc_inventory *inv,
 	inv->nr_no_hotplug = 0;
 	memset(&inv->gicc[0], 0, sizeof(inv->gicc[0]));
 
-	survey(inv, madt);
+	survey(&b);
 
-	boot = find_boot_gicc(madt, boot_mpidr);
+	boot = find_boot_gicc(&b);
 	inv->boot_found = boot;
 	if (boot)
 		gicc_copy(&inv->gicc[0], boot);
@@ -237,9 +262,9 @@ void acpi_gicc_build(struct acpi_gicc_inventory *inv,
 		if (gicc_classify(gicc) != GICC_ENABLED)
 			continue;
 		if (gicc->flags & ACPI_MADT_GICC_ONLINE_CAPABLE)
-			report(inv, ACPI_GICC_BOTH_FLAGS, gicc, c.offset);
+			report(ACPI_GICC_BOTH_FLAGS, gicc, c.offset);
 		if (gicc != boot)
-			add_gicc(inv, gicc, boot_mpidr, c.offset);
+			add_gicc(&b, gicc, c.offset);
 	}
 	inv->nr_enabled = inv->nr;
 
@@ -251,7 +276,7 @@ void acpi_gicc_build(struct acpi_gicc_inventory *inv,
 		    (class == GICC_DISABLED && !hotplug_disabled))
 			continue;
 		if (policy->hotplug && inv->gicv3)
-			add_gicc(inv, gicc, boot_mpidr, c.offset);
+			add_gicc(&b, gicc, c.offset);
 		else
 			inv->nr_no_hotplug++;
 	}
