@@ -215,7 +215,7 @@ def unpack_source(base, archive_file, dest):
     """Unpacks what download() brought: the plain source tree ends up in @dest."""
     shutil.rmtree(dest, ignore_errors=True)
     if archive_file.suffix == ".dsc":
-        run(["dpkg-source", "--no-check", "-x", archive_file.name, dest], cwd=archive_file.parent)
+        run(["dpkg-source", "--no-check", "--no-copy", "-x", archive_file.name, dest], cwd=archive_file.parent)
         return
     holder = dest.with_name(dest.name + ".deb")
     unpack_deb(archive_file, holder)

@@ -205,6 +205,7 @@ def warnings(text):
 
 def compiled(base, names):
     """Those of @names that this machine can compile for the target."""
+    names = sorted(set(names))
     if base.kind == "linux":
         return [name for name in names if name.endswith((".c", ".S"))
                 and not re.match(r"(arch/(?!arm64/)|Documentation/|tools/|samples/|scripts/)", name)]
@@ -225,6 +226,8 @@ class KernelPrefix:
         build.configure_kernel(self.path, out, paths, self.log, strict=False)
         sparse = shutil.which("sparse")
         objects = [re.sub(r"\.[cS]$", ".o", name) for name in names if (self.path / name).exists()]
+        if not objects:       # make would take that for everything
+            return ""
         flags = ["W=1", *(["C=1", f"CHECK={sparse}"] if sparse else [])]
         logged(build.kernel_make(self.path, out, *flags, *objects), self.log, progress,
                lambda line: progress.step(line.strip()), env=build.KBUILD_ENV)
@@ -268,10 +271,8 @@ def prefixes(base):
     if all(key in known for key in keys):
         return
 
-    touched = [compiled(base, git(base.tree, "diff-tree", "-r", "--no-commit-id", "--name-only",
-                                  "--no-renames", "--diff-filter=d", commit).splitlines())
-               for commit in commits]
-    everything = sorted({name for names in touched for name in names})
+    everything = compiled(base, git(base.tree, "log", "--format=", "--name-only", "--no-renames",
+                                    f"{base_sha}..{commits[-1]}").splitlines())
     path = LINT / base.name
     if not (path / ".git").exists():
         worktree(base, base.name)
@@ -280,17 +281,14 @@ def prefixes(base):
     git(path, "checkout", "-q", "-f", "--detach", base_sha)
     before = warnings(compiler.compile(everything, progress)) | stored(base)
     store(base, before)
-    seen = []
-    for number, (commit, names, key, (patch, _)) in enumerate(
-            zip(commits, touched, keys, base.series()), 1):
-        # Headers reach further than the patch: all that the series touched so far.
-        seen = sorted(set(seen) | set(names))
+    for number, (commit, key, (patch, _)) in enumerate(zip(commits, keys, base.series()), 1):
         if key in known:
             continue
         progress = Progress(f"lint {base.name}: {number} of {len(commits)}")
         git(path, "checkout", "-q", "-f", "--detach", commit)
         try:
-            text = compiler.compile(seen, progress)
+            # All that the series touches, not the patch alone: headers reach far.
+            text = compiler.compile(everything, progress)
         except Error as err:
             yield f"{shorten(base.dir / patch)} does not compile as the last of its series: {err}"
             return
