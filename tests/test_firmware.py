@@ -22,6 +22,8 @@ def firmware(request, tmp_path_factory):
         return {name: tables.read(vm, name) for name in ("APIC", "FACP")}
 
 
+PMU_EDGE = 1 << 1       # a mode bit of a GICC; the kernel wants it the same for all CPUs
+
 # MADT flags of CPUs 2-5, which are absent (_STA 0xD); what is possible
 CASES = {
     "online-capable": ([ONLINE_CAPABLE] * 4, "0-5"),
@@ -29,7 +31,6 @@ CASES = {
     "one online-capable, the others disabled": ([DISABLED] * 3 + [ONLINE_CAPABLE], "0-2"),
     "reserved bits on disabled": ([DISABLED | RESERVED] * 4, "0-5"),
     "reserved bits on online-capable": ([ONLINE_CAPABLE | RESERVED] * 4, "0-5"),
-    "a mode bit on online-capable": ([ONLINE_CAPABLE | 1 << 1] * 4, "0-5"),
 }
 
 
@@ -52,6 +53,17 @@ def test_flags_of_absent_cpus(boot, firmware, name):
         vm.wait_event("ACPI_DEVICE_OST", since, match=lambda data: data["info"]["status"] == 0)
         scenario.online(vm, hot)
         scenario.works(vm, hot)
+
+
+def test_a_mode_bit_is_no_matter(boot, firmware):
+    """
+    CPU  0 1 | 2 3 4 5
+         x x | o o o o       all with a further flag that is defined, and of no concern here
+    """
+    flags = {cpu: PMU_EDGE | (ENABLED if cpu < 2 else ONLINE_CAPABLE) for cpu in range(6)}
+    with boot(smp=SMP, tables=tables.initrd(tables.with_gicc_flags(firmware["APIC"], flags))) as vm:
+        assert vm.masks()["possible"] == set(range(6))
+        assert vm.masks()["online"] == {0, 1}
 
 
 ENABLED_CASES = {

@@ -234,6 +234,8 @@ class VM:
                 if data["info"]["slot"] == str(core)]
 
     def _pump(self) -> None:
+        """Take in every event up to now: the library reads its socket only while a command is under way."""
+        self._machine.cmd("query-status")
         self.events += self._machine.get_qmp_events()
 
     def _with_console(self, action: Callable[[], Value]) -> Value:
