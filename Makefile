@@ -27,6 +27,7 @@ help: ## this list
 #V QDIR      your own QEMU tree instead of Debian's source; it is only read
 #V OUT       series: the directory to write to
 #V CYCLES    soak: how many add/eject cycles (default 1000)
+#V SEED      soak: the random order of before
 #V DISCARD   tree: DISCARD=1 throws away what you changed in work/
 #V FORCE     refresh: FORCE=1 writes work/ back even if linux/ or qemu/ changed since
 #V JOBS      how many jobs to run at once (default: the number of CPUs)
@@ -40,7 +41,7 @@ vm: build-demo ## a shell in the guest, with QEMU's monitor at hand
 	@tools/vm $(if $(LINUX),--linux $(LINUX))
 
 soak: build-demo ## 1000 add/online/work/eject cycles in one VM
-	@tools/soak $(if $(LINUX),--linux $(LINUX)) $(if $(CYCLES),--cycles $(CYCLES))
+	@tools/soak $(if $(LINUX),--linux $(LINUX)) $(if $(CYCLES),--cycles $(CYCLES)) $(if $(SEED),--seed $(SEED))
 
 check: ## all tests; the last line says N passed, N failed, N skipped
 	$(install)

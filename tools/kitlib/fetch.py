@@ -186,6 +186,11 @@ def init_tree(tree):
             exclude.write("/build/\n/build-*/\n")
 
 
+def index_of(tree, origin):
+    """The index that snapshot() keeps for @origin."""
+    return tree / ".git" / f"index-{re.sub(r'[^A-Za-z0-9.]', '-', origin)}"
+
+
 def snapshot(tree, directory, origin):
     """The files of @directory as a commit in @tree's object store.
 
@@ -194,10 +199,10 @@ def snapshot(tree, directory, origin):
     looks at time stamps only.
     """
     env = {"GIT_DIR": tree / ".git", "GIT_WORK_TREE": directory,
-           "GIT_INDEX_FILE": tree / ".git" / f"index-{re.sub(r'[^A-Za-z0-9.]', '-', origin)}"}
+           "GIT_INDEX_FILE": index_of(tree, origin)}
     env = {key: str(value) for key, value in env.items()}
     fast = ["-c", "core.looseCompression=1"]
-    if (directory / ".git").exists():
+    if (directory / ".git").exists() and directory != tree:
         names = git(directory, "-c", "safe.directory=*", "ls-files", "-z", binary=True)
         had = git(directory, "ls-files", "-z", env=env, binary=True)
         gone = set(had.split(b"\0")) - set(names.split(b"\0"))
@@ -262,15 +267,20 @@ def from_debian(base):
     say(f"unpacking {package} {version}")
     part = WORK / f".unpack-{base.name}"
     unpack_source(base, path, part)
-    init_tree(base.tree)
-    commit = snapshot(base.tree, part, f"{package} {version}")
-    git(base.tree, "update-ref", "refs/kit/debian", commit)
-    # The files are right there: moving them spares writing them once more.
-    if not git(base.tree, "rev-parse", "-q", "--verify", "HEAD", check=False):
-        for entry in part.iterdir():
-            entry.rename(base.tree / entry.name)
-        git(base.tree, "reset", "-q", "--mixed", commit)
-    shutil.rmtree(part)
+    # A tree that is there (of KDIR=) gets one more commit; else this becomes
+    # the tree, in one step, so that an interrupted run leaves nothing half done.
+    home = base.tree if (base.tree / ".git").exists() else part
+    init_tree(home)
+    commit = snapshot(home, part, f"{package} {version}")
+    git(home, "update-ref", "refs/kit/debian", commit)
+    if home is part:
+        index_of(home, f"{package} {version}").rename(home / ".git/index")
+        git(home, "update-ref", "HEAD", commit)
+        shutil.rmtree(base.tree, ignore_errors=True)
+        part.rename(base.tree)
+    else:
+        index_of(home, f"{package} {version}").unlink()
+        shutil.rmtree(part)
     for leftover in (APT / "download").glob(f"{package}_*"):
         leftover.unlink()
     return commit

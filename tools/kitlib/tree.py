@@ -199,7 +199,9 @@ def make(base, discard=False):
     tip = generate(base, base_sha)
     head = ref(base.tree, "HEAD")
     name = shorten(base.tree)
-    if discard:
+    if not head:
+        pass                        # nothing checked out yet, so nothing to lose
+    elif discard:
         lost = local_work(base, tip)
         if lost:
             say(f"{name}: discarding {lost}; commits stay in git reflog")
