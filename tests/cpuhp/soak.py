@@ -103,9 +103,8 @@ class Drift:
 
 def drifts(samples: list[Sample], window: int = WINDOW) -> list[Drift]:
     """First against last cycles, for each quantity."""
-    end = samples[-1].cycle
-    first = [one for one in samples if one.cycle <= window]
-    last = [one for one in samples if one.cycle > end - window]
+    first = [one for one in samples if one.cycle < samples[0].cycle + window]
+    last = [one for one in samples if one.cycle > samples[-1].cycle - window]
 
     def mean(some: list[Sample], quantity: str) -> float:
         return sum(getattr(one, quantity) for one in some) / len(some)
