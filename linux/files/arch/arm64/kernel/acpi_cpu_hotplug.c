@@ -19,6 +19,7 @@
 #include <linux/kernel.h>
 #include <linux/smp.h>
 
+#include <acpi/processor.h>
 #include <asm/acpi.h>
 #include <asm/smp_plat.h>
 
@@ -79,21 +80,47 @@ int acpi_unmap_cpu(int cpu)
 }
 
 /*
+ * A CPU that is added after the scan of the namespace and before the Generic
+ * Event Device has its handler: its event is lost where the interrupt is edge
+ * triggered, as the GIC takes it for a level until it is told.
+ */
+static acpi_status __init add_missed_cpu(acpi_handle handle, u32 level,
+					 void *context, void **retval)
+{
+	unsigned long long uid, sta;
+	u32 status = ACPI_OST_SC_NON_SPECIFIC_FAILURE;
+	int cpu;
+
+	if (ACPI_FAILURE(acpi_evaluate_integer(handle, "_UID", NULL, &uid)))
+		return AE_OK;
+
+	cpu = get_cpu_for_acpi_id(uid);
+	if (cpu < 0 || cpu_present(cpu) || !acpi_cpu_hotpluggable(cpu))
+		return AE_OK;
+
+	if (ACPI_FAILURE(acpi_bus_get_status_handle(handle, &sta)) ||
+	    !(sta & ACPI_STA_DEVICE_ENABLED))
+		return AE_OK;
+
+	acpi_bus_scan(handle);
+	if (cpu_present(cpu))
+		status = ACPI_OST_SC_SUCCESS;
+	acpi_evaluate_ost(handle, ACPI_NOTIFY_DEVICE_CHECK, status, NULL);
+	return AE_OK;
+}
+
+/*
  * Firmware may mark every CPU but the boot CPU online-capable, also those that
  * are there from the start, and after kexec the MADT still says so of what was
  * hot-added before. The scan of the namespace has found them by now: to
  * userspace they are CPUs like any other that was there at boot.
  */
-static int __init online_cpus_found_by_scan(void)
+static void __init online_cpus_found_by_scan(void)
 {
 	struct device *dev;
 	unsigned int cpu;
 	int ret;
 
-	if (acpi_disabled)
-		return 0;
-
-	lock_device_hotplug();
 	for_each_present_cpu(cpu) {
 		if (num_online_cpus() >= setup_max_cpus)
 			break;
@@ -105,7 +132,22 @@ static int __init online_cpus_found_by_scan(void)
 			pr_err("CPU%u: cannot be brought online at boot: %d\n",
 			       cpu, ret);
 	}
+}
+
+static int __init acpi_cpu_hotplug_init(void)
+{
+	if (acpi_disabled || !acpi_cpu_hotplug_possible() || !setup_max_cpus)
+		return 0;
+
+	lock_device_hotplug();
+
+	acpi_scan_lock_acquire();
+	acpi_get_devices(ACPI_PROCESSOR_DEVICE_HID, add_missed_cpu, NULL, NULL);
+	acpi_scan_lock_release();
+
+	online_cpus_found_by_scan();
+
 	unlock_device_hotplug();
 	return 0;
 }
-late_initcall(online_cpus_found_by_scan);
+late_initcall(acpi_cpu_hotplug_init);
