@@ -56,7 +56,12 @@ def build_dir(source, out, name="build"):
 
 
 def up_to_date(stamp, key, product):
-    return product.exists() and stamp.exists() and stamp.read_text() == key
+    """True if @product is what was built from @key, and not built by hand since."""
+    return product.exists() and stamp.exists() and stamp.read_text() == dated(key, product)
+
+
+def dated(key, product):
+    return f"{key} {product.stat().st_mtime_ns}"
 
 
 # --- Linux -------------------------------------------------------------------
@@ -79,7 +84,8 @@ def wishes(paths):
 
 def kernel_make(source, out, *targets):
     return ["make", "-C", source, f"O={out}", "ARCH=arm64", f"CROSS_COMPILE={CROSS}",
-            "CC=" + " ".join([*CCACHE, f"{CROSS}gcc"]), "HOSTCC=" + " ".join([*CCACHE, "gcc"]), f"-j{JOBS}", *targets]
+            "CC=" + " ".join([*CCACHE, f"{CROSS}gcc"]), "HOSTCC=" + " ".join([*CCACHE, "gcc"]),
+            f"-j{JOBS}", *targets]
 
 
 def configure_kernel(source, out, paths, log, strict=True):
@@ -139,7 +145,7 @@ def kernel(base, variant=""):
         counted.write_text(str(done))
     image.unlink(missing_ok=True)
     image.symlink_to("arch/arm64/boot/Image")
-    stamp.write_text(key)
+    stamp.write_text(dated(key, image))
 
 
 # --- QEMU --------------------------------------------------------------------
@@ -166,7 +172,7 @@ def configure_qemu(source, out, log, env):
         options.append("--enable-kvm")
     mark = out / ".kit-configured"
     key = hashed(*options, env["CC"])
-    if up_to_date(mark, key, out / "build.ninja"):
+    if (out / "build.ninja").exists() and mark.exists() and mark.read_text() == key:
         return
     progress = Progress(f"{shorten(source)} configuration")
     for stale in ("build.ninja", "config-host.mak"):
@@ -200,7 +206,7 @@ def qemu(base, variant=""):
     progress = Progress(f"{link.name} qemu-system-aarch64")
     logged(["ninja", f"-j{JOBS}", program.name], log, progress, ninja_step, cwd=out, env=env)
     progress.done("built")
-    stamp.write_text(key)
+    stamp.write_text(dated(key, program))
 
 
 # --- guest -------------------------------------------------------------------
@@ -221,7 +227,7 @@ def initramfs():
     logged([sys.executable, packer, "--busybox", busybox, "--cc", f"{CROSS}gcc", "-o", image],
            image.parent / "build.log", progress, lambda line: None)
     progress.done("built")
-    stamp.write_text(key)
+    stamp.write_text(dated(key, image))
 
 
 def first_need(linux, host):
