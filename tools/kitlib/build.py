@@ -22,7 +22,7 @@ CCACHE_ENV = {"CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1"}
 KBUILD_ENV = {"KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
               "KBUILD_BUILD_USER": "cpuhp", "KBUILD_BUILD_HOST": "cpuhp",
               "KBUILD_BUILD_VERSION": "1", "LOCALVERSION": "", **CCACHE_ENV}
-KERNEL_OBJECTS = 1580          # of the lean guest; only for the first progress line
+KERNEL_OBJECTS = 1500          # of the lean guest; only for the first progress lines
 CONFIG = ROOT / "linux" / "config"
 
 
