@@ -202,7 +202,7 @@ def make(base, discard=False):
     if not head:
         pass                        # nothing checked out yet, so nothing to lose
     elif discard:
-        lost = local_work(base, tip)
+        lost = local_work(base, made or base_sha)
         if lost:
             say(f"{name}: discarding {lost}; commits stay in git reflog")
     elif not same_content(base.tree, head, tip) and head != base_sha:
