@@ -48,7 +48,7 @@ def test_absent_cpus_cost_nothing(vm, boot, dialect):
     assert per_cpu_threads(vm) == {0}
     assert vm.sh("ls /sys/firmware/acpi/tables").split().count("APIC") == 1
     log = vm.dmesg()
-    assert not [line for line in log.splitlines() if re.search(r"\b(?:CPU|cpu|Processor )[ #]?[1-9]\d*\b(?! \w+ CPUs)", line)]
+    assert not [line for line in log.splitlines() if re.search(r"\b(?:CPU|cpu|Processor )[ #]?[1-9]", line)]
     assert not re.search(r"failed to (?:boot|come online)|psci: failed", log)
     with boot(smp="cpus=1") as alone:
         assert unnumbered(processes(vm)) == unnumbered(processes(alone))

@@ -20,7 +20,8 @@ MACHINES = {
     "old QEMU with maxcpus": {"smp": "cpus=2,maxcpus=4", "qemu_patched": False},
 }
 
-OF_EVERY_BOOT = re.compile(r"Linux version|random: |Booting Linux|EFI stub|clocksource|sched_clock|Freeing|Memory:|hrtimer: interrupt took")
+OF_EVERY_BOOT = re.compile(r"Linux version|random: |Booting Linux|EFI stub|clocksource|sched_clock|Freeing|Memory:"
+                           r"|hrtimer: interrupt took")
 
 
 def sysfs(vm):

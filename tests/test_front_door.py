@@ -97,7 +97,8 @@ def test_the_users_line(directory, linux):
 
 
 def tool(name, *arguments):
-    return subprocess.run([paths.ROOT / "tools" / name, *arguments], capture_output=True, text=True, check=False, timeout=600)
+    return subprocess.run([paths.ROOT / "tools" / name, *arguments],
+                          capture_output=True, text=True, check=False, timeout=600)
 
 
 def test_demo(linux):

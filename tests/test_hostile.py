@@ -7,7 +7,7 @@ from cpuhp import scenario
 WINDOW = 0x090C0000
 SELECTOR, CONTROL, COMMAND, DATA = WINDOW, WINDOW + 4, WINDOW + 5, WINDOW + 8
 EJECT = 1 << 3
-FIRMWARE_EJECT = 1 << 4     # stays set until the eject: the guest's firmware then looks no further, and that is its own doing
+FIRMWARE_EJECT = 1 << 4     # stays set until the eject, and the guest's firmware looks no further: its own doing
 
 
 def eject_by_register(cpu, on=0):
