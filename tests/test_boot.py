@@ -5,6 +5,7 @@ import re
 import pytest
 
 from cpuhp.gate import parse_cpus
+from cpuhp.look import messages, processes
 from cpuhp.numa import two_nodes
 
 
@@ -14,16 +15,9 @@ def masks_are(vm, **expected):
     assert {name: masks[name] for name in expected} == {name: parse_cpus(cpus) for name, cpus in expected.items()}
 
 
-def processes(vm):
-    """Names of all processes but our own, kernel threads in brackets; a worker's number and state are left out."""
-    listed = vm.sh("ps -o ppid,args").splitlines()[1:]
-    names = (line.split(None, 1)[1] for line in listed if " sh -c " not in line and "ps -o" not in line)
-    return sorted(re.sub(r"\[kworker/([^:]*):.*", r"[kworker/\1]", name.strip()) for name in names)
-
-
 def per_cpu_threads(vm):
     """CPUs that own a kernel thread: name/N."""
-    return {int(match[1]) for name in processes(vm) if (match := re.search(r"/(\d+)[\]:H]", name))}
+    return {int(cpu) for cpu in re.findall(r"^\[\w+/(\d+)[\]:]", vm.sh("ps -o args"), re.M)}
 
 
 @pytest.mark.vm(smp="cpus=4,maxcpus=6", append="maxcpus=2")
@@ -51,19 +45,8 @@ def test_absent_cpus_cost_nothing(vm, boot, dialect):
     assert not [line for line in log.splitlines() if re.search(r"\b(?:CPU|cpu|Processor )[ #]?[1-9]", line)]
     assert not re.search(r"failed to (?:boot|come online)|psci: failed", log)
     with boot(smp="cpus=1") as alone:
-        assert unnumbered(processes(vm)) == unnumbered(processes(alone))
+        assert processes(vm) == processes(alone)
         assert messages(vm) - messages(alone) == set()
-
-
-def unnumbered(names):
-    """Without unbound workers, of which there are as many as there was work."""
-    return sorted(name for name in names if not re.match(r"\[kworker/u|\[kworker/0", name))
-
-
-def messages(vm):
-    """The log as a set of messages, without times and without every word that has a digit in it."""
-    lines = (re.sub(r"^\[[^]]*\] ", "", line) for line in vm.dmesg().splitlines())
-    return {re.sub(r"#(?: #)*", "#", re.sub(r"\S*\d\S*", "#", line)).strip() for line in lines}
 
 
 @pytest.mark.vm(smp="cpus=4,maxcpus=6", machine="gic-version=3,x-madt-boot-cpu-only=on")

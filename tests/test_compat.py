@@ -1,14 +1,12 @@
 """Row 36: the new kernel where nothing is hot-pluggable is the kernel it was; old and new go together."""
 
-import re
-
 import pytest
 
 from cpuhp import scenario
+from cpuhp.look import messages, processes
 from cpuhp.numa import two_nodes
-from test_boot import messages, processes
 
-# Words of a machine without hotplug, and of one that an old QEMU ignores the maxcpus= of
+# Words of a machine without hotplug, and of one that an old QEMU ignores maxcpus= on
 MACHINES = {
     "acpi": {"smp": "4"},
     "acpi, maxcpus=2": {"smp": "4", "append": "maxcpus=2"},
@@ -19,9 +17,6 @@ MACHINES = {
     "gicv2": {"smp": "4", "machine": "gic-version=2"},
     "old QEMU with maxcpus": {"smp": "cpus=2,maxcpus=4", "qemu_patched": False},
 }
-
-OF_EVERY_BOOT = re.compile(r"Linux version|random: |Booting Linux|EFI stub|clocksource|sched_clock|Freeing|Memory:"
-                           r"|hrtimer: interrupt took")
 
 
 def sysfs(vm):
@@ -36,8 +31,8 @@ def look(vm):
     return {
         "masks": {name: masks[name] for name in ("possible", "present", "online", "offline")},
         "sysfs": sysfs(vm),
-        "processes": [name for name in processes(vm) if not name.startswith("[kworker")],
-        "log": {line for line in messages(vm) if not OF_EVERY_BOOT.search(line)},
+        "processes": processes(vm),
+        "log": messages(vm),
     }
 
 
