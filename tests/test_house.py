@@ -273,3 +273,15 @@ def test_check_ends_with_the_count_even_if_it_cannot_start(toy):
     done = toy.kit("check", LINUX="9.9")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "0 passed, 1 failed, 0 skipped"
+
+
+def test_a_project_that_was_moved(toy, tmp_path):
+    """git worktrees know each other by absolute paths."""
+    toy.two_patches()
+    (toy.root / "qemu/1.0").mkdir(parents=True)
+    (toy.root / "qemu/1.0/series").touch()
+    toy.ok("build", "linux", "linux-base")
+    toy.root.rename(tmp_path / "moved")
+    toy.root = tmp_path / "moved"
+    (tmp_path / "moved/work/linux-1.2-base/build/.kit-built").unlink()
+    toy.ok("build", "linux", "linux-base")

@@ -120,7 +120,7 @@ def worktree(base, name, *options):
     """A fresh worktree of the base under out/lint."""
     path = LINT / name
     git(base.tree, "worktree", "prune")
-    if (path / ".git").exists():
+    if tree.is_checkout(path):
         git(base.tree, "worktree", "remove", "--force", path)
     shutil.rmtree(path, ignore_errors=True)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -270,7 +270,7 @@ def prefixes(base):
     everything = compiled(base, git(base.tree, "log", "--format=", "--name-only", "--no-renames",
                                     f"{base_sha}..{commits[-1]}").splitlines())
     path = LINT / base.name
-    if not (path / ".git").exists():
+    if not tree.is_checkout(path):
         worktree(base, base.name)
     compiler = (KernelPrefix if base.kind == "linux" else QemuPrefix)(base, path)
     progress = Progress(f"lint {base.name}: base")

@@ -14,6 +14,7 @@ What make() remembers, in the tree's own git:
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -241,10 +242,16 @@ def is_ancestor(tree, old, new):
     return git(tree, "merge-base", "--is-ancestor", old, new, check=False) is not None
 
 
+def is_checkout(path):
+    """False also for a worktree whose project was moved to another place."""
+    return (path / ".git").exists() and ref(path, "HEAD") is not None
+
+
 def make_pristine(base):
     """The unpatched tree next to the patched one, for comparison."""
     base_sha = base_commit(base)
-    if not (base.pristine / ".git").exists():
+    if not is_checkout(base.pristine):
+        shutil.rmtree(base.pristine, ignore_errors=True)
         git(base.tree, "worktree", "prune")
         git(base.tree, "worktree", "add", "-q", "--detach", base.pristine, base_sha)
     elif ref(base.pristine, "HEAD") != base_sha:
