@@ -91,7 +91,7 @@ def test_node_of_absent_cpus(boot, dialect):
     node  0     1
     CPU   0 1 | 2 3          the absent ones' node is there from the start; none of them is counted in it
     """
-    with boot(dialect=dialect, **two_nodes("cpus=2,maxcpus=4,sockets=1,clusters=1,cores=4,threads=1", "0-1", "2-3")) as vm:
+    with boot(dialect=dialect, **two_nodes("cpus=2,maxcpus=4,sockets=2,clusters=1,cores=2,threads=1", "0-1", "2-3")) as vm:
         assert vm.sh("cat /sys/devices/system/node/online") == "0-1"
         assert parse_cpus(vm.sh("cat /sys/devices/system/node/node0/cpulist")) == {0, 1}
         assert parse_cpus(vm.sh("cat /sys/devices/system/node/node1/cpulist")) == set()

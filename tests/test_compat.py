@@ -44,7 +44,7 @@ def test_no_hotplug_no_difference(boot, name):
 
 def test_no_hotplug_no_difference_with_two_nodes(boot):
     """The same with memory and CPUs on two nodes."""
-    no_difference(boot, two_nodes("4", "0-1", "2-3"))
+    no_difference(boot, two_nodes("4,sockets=2,clusters=1,cores=2,threads=1", "0-1", "2-3"))
 
 
 def no_difference(boot, words):

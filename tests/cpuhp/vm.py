@@ -82,6 +82,7 @@ class VM:
         directory.mkdir(parents=True, exist_ok=True)
         self._console = directory / "console.log"
         self._console.write_bytes(b"")
+        self._qemus_output = directory / "qemu.log"
         self._agent = Agent()
         self._machine = QEMUMachine(str(paths.qemu(spec.qemu_patched)), log_dir=str(directory), name="qemu",
                                     qmp_timer=EVENT_TIMEOUT)
@@ -170,8 +171,9 @@ class VM:
         return set(map(int, self.sh("cd /sys/devices/system/cpu; ls -d cpu[0-9]* | sed s/cpu//").split()))
 
     def gate(self) -> None:
-        """Raise unless the logs are clean and the masks agree."""
+        """Raise unless the logs are clean, QEMU has nothing to say, and the masks agree."""
         complaints = gate.log_complaints(self.console() + self.dmesg(), self.spec.expected)
+        complaints += self._qemus_output.read_text(errors="replace").splitlines()
         masks = self.masks()
         complaints += gate.mask_complaints(masks, self.cpu_directories() if self.spec.directories else masks["present"])
         if self.spec.kernel == "patched" and "enabled" not in masks:
