@@ -43,7 +43,7 @@ class Spec:
     qemu_patched: bool = True
     acpi: bool = True
     firmware: bool = True
-    tables: bytes = b""                 # a cpio with ACPI tables that take the place of the firmware's
+    tables: bytes = dataclasses.field(default=b"", repr=False)      # a cpio with ACPI tables that take the place of the firmware's
     reboots: bool = False               # a guest's reset is a reset; otherwise it ends the VM
     paused: bool = False                # started stopped, for QMP `cont`
     boots: bool = True                  # there will be an agent to talk to
