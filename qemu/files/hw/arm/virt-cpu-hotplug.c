@@ -35,6 +35,7 @@
 #include "hw/nvram/fw_cfg.h"
 #include "hw/qdev-core.h"
 #include "hw/qdev-properties.h"
+#include "system/cpu-timers.h"
 #include "system/hvf.h"
 #include "system/kvm.h"
 #include "system/numa.h"
@@ -105,6 +106,9 @@ static const char *virt_cpu_hotplug_obstacle(VirtMachineState *vms,
     }
     if (hvf_enabled()) {
         return "the accelerator does not support it";
+    }
+    if (icount_enabled()) {
+        return "it does not work with -icount";
     }
     if (tcg_enabled() && !qemu_tcg_mttcg_enabled()) {
         return "it needs a thread for each CPU, see '-accel tcg,thread='";
