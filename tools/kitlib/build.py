@@ -11,6 +11,7 @@ import platform
 import re
 import shutil
 import sys
+from pathlib import Path
 
 from . import fetch, tree
 from .common import (JOBS, OUT, ROOT, Error, Progress, logged, need_space, run, shorten)
@@ -150,11 +151,13 @@ def kernel(base, variant=""):
 
 # --- QEMU --------------------------------------------------------------------
 
+# Where Debian puts the network card's ROM and the UEFI image.
+FIRMWARE_DIRS = [Path("/usr/share/qemu"), Path("/usr/lib/ipxe/qemu"), Path("/usr/share/qemu-efi-aarch64")]
+
 QEMU_OPTIONS = ["--target-list=aarch64-softmmu", "--without-default-features", "--enable-tcg",
                 "--enable-fdt=system", "--enable-plugins", "--disable-docs",
                 "--disable-install-blobs", "--python=/usr/bin/python3",
-                # Where Debian puts the network card's ROM and the UEFI image.
-                "--firmwarepath=/usr/share/qemu:/usr/lib/ipxe/qemu:/usr/share/qemu-efi-aarch64"]
+                "--firmwarepath=" + ":".join(map(str, FIRMWARE_DIRS))]
 
 
 def qemu_env():
@@ -183,6 +186,15 @@ def configure_qemu(source, out, log, env):
     mark.write_text(key)
 
 
+def link_firmware(out):
+    """Run from its build directory, QEMU looks for all of its files below qemu-bundle."""
+    for directory in FIRMWARE_DIRS:
+        link = out / "qemu-bundle" / directory.relative_to("/")
+        if directory.is_dir() and not link.is_symlink():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(directory)
+
+
 def ninja_step(line):
     match = re.match(r"\[(\d+)/(\d+)\] (.*)", line)
     return match and (f"{match[1]} of {match[2]} steps", match[3])
@@ -196,6 +208,7 @@ def qemu(base, variant=""):
     program, stamp, log = out / "qemu-system-aarch64", out / ".kit-built", out / "build.log"
     key = hashed(tree.content_key(source), *QEMU_OPTIONS, compiler("gcc"))
     if up_to_date(stamp, key, program):
+        link_firmware(out)
         return
     if not program.exists():
         need_space(1.5, f"building {shorten(source)}")
@@ -205,6 +218,7 @@ def qemu(base, variant=""):
     configure_qemu(source, out, log, env)
     progress = Progress(f"{link.name} qemu-system-aarch64")
     logged(["ninja", f"-j{JOBS}", program.name], log, progress, ninja_step, cwd=out, env=env)
+    link_firmware(out)
     progress.done("built")
     stamp.write_text(dated(key, program))
 
