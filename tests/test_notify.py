@@ -4,7 +4,6 @@ The machine's DSDT is edited so that its power button sends what a test wants: Q
 """
 
 import re
-import shutil
 
 import pytest
 
@@ -14,8 +13,6 @@ from cpuhp.vm import VM, Spec
 SMP = "cpus=2,maxcpus=4"
 BURST = 1000
 BUS_CHECK, DEVICE_CHECK, EJECT_REQUEST, UNKNOWN = 0, 1, 3, 0x42
-
-pytestmark = pytest.mark.skipif(not shutil.which("iasl"), reason="iasl (acpica-tools) is not installed")
 
 
 @pytest.fixture(scope="module")

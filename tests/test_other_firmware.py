@@ -5,7 +5,6 @@ eject.  Under AML's hands `_STA` changes, and PSCI does the rest.
 """
 
 import re
-import shutil
 
 import pytest
 
@@ -14,8 +13,6 @@ from cpuhp.vm import VM, Spec
 
 MACHINE = {"smp": "4", "qemu_patched": False}
 ABSENT = {"online-capable": (tables.ONLINE_CAPABLE, 0x0D), "hidden": (tables.ONLINE_CAPABLE, 0), "disabled": (0, 0)}
-
-pytestmark = pytest.mark.skipif(not shutil.which("iasl"), reason="iasl (acpica-tools) is not installed")
 
 
 @pytest.fixture(scope="module")
