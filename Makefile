@@ -6,7 +6,7 @@ PYTHON := /usr/bin/python3
 KIT := tools/kit
 
 # Read by tools/ from the environment; see `make help`.
-export LINUX QEMU TEST KDIR QDIR OUT CYCLES SEED MIRROR JOBS DISCARD FORCE
+export LINUX QEMU TEST KDIR QDIR OUT A B CYCLES SEED MIRROR JOBS DISCARD FORCE
 
 NOINSTALL ?=
 install := $(if $(NOINSTALL),,@tools/install)
@@ -26,8 +26,11 @@ help: ## this list
 #V KDIR      your own Linux tree instead of Debian's source; it is only read
 #V QDIR      your own QEMU tree instead of Debian's source; it is only read
 #V OUT       series: the directory to write to
+#V A         compare: a kernel base
+#V B         compare: another one
 #V CYCLES    soak: how many add/eject cycles (default 1000)
 #V SEED      soak: the random order of before
+#V SECONDS   fuzz: how long (default 60)
 #V DISCARD   tree: DISCARD=1 throws away what you changed in work/
 #V FORCE     refresh: FORCE=1 writes work/ back even if linux/ or qemu/ changed since
 #V JOBS      how many jobs to run at once (default: the number of CPUs)
@@ -42,6 +45,11 @@ vm: build-demo ## a shell in the guest, with QEMU's monitor at hand
 
 soak: build-demo ## 1000 add/online/work/eject cycles in one VM
 	@tools/soak $(if $(LINUX),--linux $(LINUX)) $(if $(CYCLES),--cycles $(CYCLES)) $(if $(SEED),--seed $(SEED))
+
+fuzz: ## what reads the MADT and _MAT, under libFuzzer, ASan and UBSan, for SECONDS=
+	$(install)
+	@$(KIT) tree linux
+	@tools/fuzz $(if $(LINUX),--linux $(LINUX)) $(if $(SECONDS),--seconds $(SECONDS))
 
 check: ## all tests; the last line says N passed, N failed, N skipped
 	$(install)
@@ -68,7 +76,11 @@ series: ## OUT=dir: the complete mailbox series of LINUX=, for git am
 	$(install)
 	@$(KIT) series
 
+compare: ## A=6.1 B=6.12: patch by patch, what the series of two kernel bases have different
+	$(install)
+	@$(KIT) compare
+
 clean: ## remove out/ and the build directories in work/; the trees stay
 	rm -rf out work/*/build
 
-.PHONY: help demo vm soak check lint build build-demo tree refresh series clean
+.PHONY: help demo vm soak fuzz check lint build build-demo tree refresh series compare clean

@@ -31,6 +31,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "vm(**spec): the VM of the test, in the words of cpuhp.vm.Spec")
+    config.addinivalue_line("markers", "once: the guest's kernel base does not matter; make check runs it with the lowest")
+    config.addinivalue_line("markers", "xdist_group(name): tests that cannot run at the same time")
 
 
 @pytest.fixture(params=DIALECTS)

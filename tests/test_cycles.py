@@ -22,6 +22,7 @@ def test_cycles(vm, dialect):
     assert [drift for drift in found if drift.quantity in countable and not drift.flat] == [], soak.table(found, CYCLES // 3)
 
 
+@pytest.mark.once
 def test_flatness_is_judged():
     """No VM: a quantity that grows by 3 % over the run is found."""
     samples = [soak.Sample(cycle, 1000 * 1000 + 30 * cycle, 10, 20, 3000, 40) for cycle in range(6, 1001, 6)]

@@ -153,7 +153,10 @@ def test_gicv2(boot):
         before = vm.masks()
     with boot(**machine, tables=edited) as vm:
         masks = vm.masks()
-        assert {name: masks[name] for name in before} == before
+        if "enabled" in before:     # the unpatched 6.12 takes online-capable CPUs for CPUs that are there
+            assert masks["possible"] == masks["online"] == {0, 1}
+        else:
+            assert {name: masks[name] for name in before} == before
         assert len(said_no_hotplug(vm)) == 1, said_no_hotplug(vm)
 
 

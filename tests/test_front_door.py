@@ -101,6 +101,7 @@ def tool(name, *arguments):
                           capture_output=True, text=True, check=False, timeout=600)
 
 
+@pytest.mark.xdist_group("demo")
 def test_demo(linux):
     """tools/demo shows each of the design's masks and is content."""
     done = tool("demo", "--linux", linux)
@@ -111,6 +112,8 @@ def test_demo(linux):
     assert "(qemu) device_add cortex-a57-arm-cpu,id=core4,core-id=4" in done.stdout
 
 
+@pytest.mark.once
+@pytest.mark.xdist_group("demo")
 def test_demo_of_the_unpatched_kernel_fails(linux):
     """tools/demo on a kernel that cannot do it ends with a status and a reason."""
     done = tool("demo", "--linux", f"{linux}-base")
@@ -118,6 +121,7 @@ def test_demo_of_the_unpatched_kernel_fails(linux):
     assert "demo:" in done.stderr
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["demo", "vm", "soak"])
 def test_nothing_built(name):
     """A kernel that is not there: one line that says what to do."""
@@ -127,6 +131,7 @@ def test_nothing_built(name):
     assert "out/linux-0.1/Image is missing" in done.stderr
 
 
+@pytest.mark.once
 def test_vm(directory, linux):
     """tools/vm: a shell, and the monitor a Ctrl-A C away."""
     with Terminal(f"exec {paths.ROOT}/tools/vm --linux {linux}", directory) as terminal:

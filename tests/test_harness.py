@@ -5,15 +5,17 @@ import subprocess
 
 import pytest
 
-from cpuhp import gate, tables
+from cpuhp import gate, ktap, tables
 from cpuhp.agent import CommandFailed, GuestError, GuestGone, GuestTimeout
 from cpuhp.cpio import Archive
 from cpuhp.vm import wait_until
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.vm(smp="cpus=2")
 def test_agent(vm):
-    """2 CPUs: exit status, output of any size and content, signals, what is left behind, and no pinning."""
+    """2 CPUs: exit status, output of any size and content, signals, what is left behind, no pinning, and no taint."""
     assert vm.run("exit 3").status == 3
     assert vm.run("kill -9 $$").status == 128 + 9
     assert vm.sh("echo out; echo err >&2") == "out\nerr"
@@ -21,6 +23,7 @@ def test_agent(vm):
     assert len(vm.sh("head -c 3000000 /dev/zero | tr '\\0' x")) == 3000000
     assert vm.sh("sleep 1000 & echo left behind", timeout=20) == "left behind"
     assert vm.sh("sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status") == "0-1"
+    assert vm.sh("cat /proc/sys/kernel/tainted") == "0"
 
 
 @pytest.mark.vm(smp="cpus=2")
@@ -103,3 +106,28 @@ def test_madt_editor():
     assert tables.gicc_flags(edited) == [0, 9, 1]
     assert sum(edited) % 256 == 0
     assert edited[24] == madt[24] + 1
+
+
+KTAP = """KTAP version 1
+1..1
+    KTAP version 1
+    # Subtest: suite
+    1..3
+    ok 1 one
+    # two: EXPECTATION FAILED
+    not ok 2 - two
+    ok 3 three # SKIP no such machine
+# suite: pass:1 fail:1 skip:1 total:3
+not ok 1 suite
+"""
+
+
+def test_ktap():
+    """No VM: the results of KUnit and of kselftest; one that is lost, or given twice, is an error."""
+    assert ktap.results(KTAP) == {"suite": "not ok"}
+    assert ktap.results(KTAP, depth=1) == {"one": "ok", "two": "not ok", "three": "skip"}
+    assert ktap.results("1..2\nok 1 rest # SKIP no\nok 2 rest # SKIP no\n") == {"rest": "skip"}
+    for bad in ("", KTAP.replace("    ok 1 one\n", ""), KTAP.replace("1..3", "1..4"), KTAP.replace("- two", "one"),
+                "1..0\n"):
+        with pytest.raises(ValueError):
+            ktap.results(bad, depth=bad.startswith("KTAP"))

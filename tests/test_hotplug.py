@@ -118,6 +118,31 @@ def test_node(boot, dialect):
         assert cpus_of_node(1) == set()
 
 
+def test_node_without_memory(boot, dialect):
+    """
+    node  0         1 (no memory)
+    CPU   0 1       | 2 3
+          x x       |             -> 2, twice: on its node, from add to eject, and works; its memory is that of node 0
+    """
+    words = two_nodes("cpus=2,maxcpus=4,sockets=2,clusters=1,cores=2,threads=1", "0-1", "2-3", memoryless=True)
+    with boot(dialect=dialect, **words) as vm:
+        nodes = "/sys/devices/system/node"
+        assert vm.sh(f"cat {nodes}/has_memory") == "0"
+        place, = [entry["props"] for entry in vm.qmp("query-hotpluggable-cpus")
+                  if (entry["props"]["socket-id"], entry["props"]["core-id"]) == (1, 0)]
+        assert place["node-id"] == 1
+        for _ in range(2):
+            scenario.add(vm, 2, **{name.replace("-", "_"): value for name, value in place.items()})
+            assert vm.sh(f"cd {CPU_SYSFS}/cpu2; ls -d node*") == "node1"
+            scenario.online(vm, 2)
+            assert parse_cpus(vm.sh(f"cat {nodes}/node1/cpulist")) == {2}
+            assert parse_cpus(vm.sh(f"cat {nodes}/node0/cpulist")) == {0, 1}
+            assert vm.sh(f"cat {nodes}/has_cpu") == "0-1"
+            scenario.works(vm, 2)
+            scenario.eject(vm, 2)
+            assert parse_cpus(vm.sh(f"cat {nodes}/node1/cpulist")) == set()
+
+
 @pytest.mark.vm(smp="cpus=2,maxcpus=8")
 def test_ids_stay_with_their_cpus(vm, dialect):
     """

@@ -12,7 +12,9 @@ from toy import ONE, ROOT, Toy, git
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from kitlib import common  # noqa: E402
+from kitlib import common, compare  # noqa: E402
+
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture
@@ -120,6 +122,9 @@ def test_local_commits_can_be_rebased_as_the_error_says(toy):
 def test_refresh_does_not_undo_what_the_project_got_meanwhile(toy):
     toy.two_patches()
     (toy.files / "three.c").write_text("int three = 3;\n")
+    assert "holds nothing of yours: 'make tree LINUX=1.2' takes them over" in toy.ok("refresh").stdout
+    assert (toy.files / "three.c").read_text() == "int three = 3;\n"
+    toy.commit("toy: Mine", three__c="int mine;\n")
     assert "FORCE=1" in toy.error("refresh")
     assert (toy.files / "three.c").read_text() == "int three = 3;\n"
 
@@ -128,6 +133,122 @@ def test_refresh_wants_commits(toy):
     toy.two_patches()
     (toy.tree / "new.c").write_text("int forgotten;\n")
     assert "new.c" in toy.error("refresh")
+
+
+# --- two bases ----------------------------------------------------------------
+
+def test_a_shared_file_at_another_path(toy):
+    toy.two_patches()
+    other = toy.next_base()
+    assert (other.tree / "new/three.c").read_text() == "int three;\n"
+    assert not (other.tree / "three.c").exists()
+    assert not (toy.files / "new/three.c").exists()
+    before = toy.project()
+    assert "nothing changed" in toy.ok("refresh", LINUX="1.3").stdout
+    toy.ok("tree", LINUX="1.3", DISCARD="1")
+    assert toy.project() == before
+    done = toy.kit("lint")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def amend(toy, **files):
+    """Changes the last commit."""
+    toy.commit("toy: Change", **files)
+    git(toy.tree, "reset", "-q", "--soft", "HEAD^")
+    git(toy.tree, "commit", "-q", "--amend", "--no-edit")
+
+
+def test_a_shared_file_edited_in_either_tree(toy):
+    toy.two_patches()
+    other = toy.next_base()
+    amend(other, new___three__c="int three = 3;\n")
+    said = toy.ok("refresh").stdout
+    assert "work/linux-1.2 shares three.c: 'make tree LINUX=1.2' takes over what changed" in said
+    assert (toy.files / "three.c").read_text() == "int three = 3;\n"
+    assert "new/three.c=three.c" in (other.dir / "series").read_text()
+    assert "'make tree LINUX=1.2' takes them over" in toy.ok("refresh", LINUX="1.2").stdout
+    assert (toy.files / "three.c").read_text() == "int three = 3;\n"
+    toy.ok("tree", LINUX="1.2")
+    assert (toy.tree / "three.c").read_text() == "int three = 3;\n"
+    amend(toy, three__c="int three = 33;\n")
+    assert "work/linux-1.3 shares three.c" in toy.ok("refresh", LINUX="1.2").stdout
+    toy.ok("tree", LINUX="1.3")
+    assert (other.tree / "new/three.c").read_text() == "int three = 33;\n"
+
+
+def test_work_in_both_trees(toy):
+    """The second refresh takes over what the first one wrote; neither edit is lost."""
+    toy.two_patches()
+    other = toy.next_base()
+    amend(toy, two__c="int two = 22;\n")
+    amend(other, new___three__c="int three = 3;\n")
+    toy.ok("refresh", LINUX="1.3")
+    assert "took over three.c" in toy.ok("refresh", LINUX="1.2").stdout
+    assert (toy.files / "three.c").read_text() == (toy.tree / "three.c").read_text() == "int three = 3;\n"
+    assert "+int two = 22;" in (toy.dir / "0002-toy-Add-three.patch").read_text()
+    before = toy.project()
+    assert "nothing changed" in toy.ok("refresh").stdout
+    toy.ok("tree", LINUX="1.2", DISCARD="1")
+    assert toy.project() == before
+
+
+def test_one_shared_file_edited_in_both_trees(toy):
+    """No side wins by itself."""
+    toy.two_patches()
+    other = toy.next_base()
+    amend(toy, three__c="int three = 2;\n")
+    amend(other, new___three__c="int three = 3;\n")
+    toy.ok("refresh", LINUX="1.3")
+    message = toy.error("refresh", LINUX="1.2")
+    assert "linux/files/three.c and three.c in work/linux-1.2 have both changed" in message
+    assert (toy.files / "three.c").read_text() == "int three = 3;\n"
+    assert (toy.tree / "three.c").read_text() == "int three = 2;\n"
+    amend(toy, three__c="int three = 32;\n")
+    assert "work/linux-1.3 shares three.c" in toy.ok("refresh", LINUX="1.2", FORCE="1").stdout
+    toy.ok("tree", LINUX="1.3")
+    assert (other.tree / "new/three.c").read_text() == "int three = 32;\n"
+
+
+def test_a_first_refresh_keeps_what_another_base_has(toy):
+    """The tree of a port began with an older copy of what the bases share."""
+    toy.two_patches()
+    other = Toy(toy.root, "1.3")
+    other.commit("toy: Add three", three__c="int old;\n")
+    assert "linux/files/three.c is there already and differs" in toy.error("refresh", LINUX="1.3")
+    assert (toy.files / "three.c").read_text() == "int three;\n"
+    assert (other.dir / "series").read_text() == ""
+
+
+def test_compare(toy):
+    toy.two_patches()
+    toy.commit("toy: Only here", one__c="int one;\n")
+    toy.ok("refresh")
+    other = toy.next_base()
+    table = ["1 =    1  toy: Edit one", "2 =    2  toy: Add three", "3 <    -  toy: Only here"]
+    said = toy.ok("compare", A="1.2", B="1.3").stdout
+    assert [line.strip() for line in said.splitlines()[1:4]] == table
+    assert said.endswith("2 patches are in both, 2 of them equal (=); 1 only in 1.2, 0 only in 1.3\n")
+    amend(other, two__c="int two = 3;\n")
+    other.commit("toy: Only there", one__c="int one;\n")
+    toy.ok("refresh", LINUX="1.3")
+    said = toy.ok("compare", "1.2", "1.3").stdout
+    assert "   - >    3  toy: Only there" in said and "1 of them equal" in said
+    diff = said.split("only in 1.3\n")[1]
+    assert "-+int two = 2;" in diff and "++int two = 3;" in diff and "int three" not in diff
+
+
+def test_compare_pairs_by_subject():
+    assert compare.pairs(["a", "x", "b", "b"], ["b", "y", "a", "b"]) == \
+        [(1, None), (2, 0), (None, 1), (0, 2), (3, 3)]
+    assert compare.pairs(["x", "a", "z"], ["a"]) == [(0, None), (1, 0), (2, None)]
+
+
+def test_compare_wants_two_bases(toy):
+    toy.two_patches()
+    toy.next_base()
+    assert "B= is missing" in toy.error("compare", A="1.2")
+    assert "B=9.9: no such base; there is 1.2, 1.3" in toy.error("compare", A="1.2", B="9.9")
+    assert "A and B are both 1.2" in toy.error("compare", A="1.2", B="1.2")
 
 
 # --- other people's trees ----------------------------------------------------
@@ -243,6 +364,29 @@ def test_build_is_done_once_and_follows_edits(toy):
     assert "ten" not in (toy.root / "out/linux-1.2-base/Image").read_text()
 
 
+def test_a_variant_starts_from_what_the_other_has_built(toy):
+    toy.two_patches()
+    (toy.root / "qemu/1.0").mkdir(parents=True)
+    (toy.root / "qemu/1.0/series").touch()
+    toy.ok("build", "linux")
+    made = toy.tree / "build/one.o"
+    made.write_text("object\n")
+    os.utime(made, (1, 1))
+    toy.ok("build", "linux-off")
+    copy = toy.tree / "build-off/one.o"
+    assert copy.read_text() == "object\n" and copy.stat().st_mtime == 1
+    made.write_text("another\n")
+    assert "built" in toy.ok("build", "linux-off", "linux-base").stdout
+    assert copy.read_text() == "object\n"
+
+    base = toy.root / "work/linux-1.2-base"
+    copy = base / "build/one.o"
+    assert copy.read_text() == "another\n"
+    age = copy.stat().st_mtime      # what is the same is older, what the series changes is newer
+    assert (base / "Makefile").stat().st_mtime <= age < (base / "one.c").stat().st_mtime
+    assert age < (base / "two.c").stat().st_mtime
+
+
 def test_a_failing_build_shows_why(toy):
     toy.two_patches()
     (toy.root / "qemu/1.0").mkdir(parents=True)
@@ -259,11 +403,13 @@ def test_two_at_once_wait_for_one_another(toy):
     toy.two_patches()
     script = f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r})\n" \
              "import time\nfrom kitlib import common\n" \
-             "with common.lock('linux-1.2'): print('mine', flush=True); time.sleep(2)\n"
+             "with common.lock('linux-1.2'): print('mine', flush=True); time.sleep(8)\n"
     holder = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True,
                               env={**os.environ, "CPUHP_ROOT": str(toy.root)})
     assert holder.stdout.readline() == "mine\n"
     start = time.monotonic()
+    assert toy.ok("lint").stdout.endswith("checks passed\n")      # only reads
+    assert holder.poll() is None
     assert f"waiting for another make (process {holder.pid})" in toy.ok("tree").stdout
     assert time.monotonic() - start > 1
     assert holder.wait() == 0
@@ -273,6 +419,63 @@ def test_check_ends_with_the_count_even_if_it_cannot_start(toy):
     done = toy.kit("check", LINUX="9.9")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "0 passed, 1 failed, 0 skipped"
+
+
+TESTS = """\
+import pytest
+
+def pytest_generate_tests(metafunc):
+    if metafunc.function is test_own:
+        metafunc.parametrize("base", [metafunc.config.getoption("--linux")])
+
+def test_own(base): pass
+def test_each(): assert {assertion}
+@pytest.mark.once
+def test_once(): pass
+"""
+RUN = """\
+import sys
+sys.path[:0] = [{tools!r}]
+from kitlib import check
+print("status", check.run_check(lambda version: print("built", version), ["linux"]))
+"""
+
+
+@pytest.fixture
+def tested(toy):
+    """make check of a project with two bases and three tests, of which one runs once."""
+    toy.two_patches()
+    toy.next_base()
+    (toy.root / "tests").mkdir()
+    (toy.root / "tests/conftest.py").write_text(
+        "def pytest_addoption(parser): parser.addoption('--linux')\n"
+        "def pytest_configure(config): config.addinivalue_line('markers', 'once: .')\n")
+
+    def run(assertion="True", **env):
+        (toy.root / "tests/test_toy.py").write_text(TESTS.format(assertion=assertion))
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+        return subprocess.run([sys.executable, "-c", RUN.format(tools=str(ROOT / "tools"))], text=True,
+                              capture_output=True, check=False,
+                              env={**clean, "LINUX": "", "TEST": "", "CPUHP_ROOT": str(toy.root), **env})
+    return run
+
+
+def test_check_takes_each_base(tested):
+    """Each base is built and tested, what does not depend on it once; the count is of all."""
+    lines = tested().stdout.splitlines()
+    assert [line for line in lines if line.startswith("built")] == ["built 1.2", "built 1.3"]
+    assert lines[-2:] == ["5 passed, 0 failed, 0 skipped", "status 0"]
+    assert tested(LINUX="1.3").stdout.splitlines()[-2] == "3 passed, 0 failed, 0 skipped"
+    assert tested(KDIR="mine").stdout.splitlines()[-2] == "3 passed, 0 failed, 0 skipped"
+    assert tested("False").stdout.splitlines()[-2:] == ["3 passed, 2 failed, 0 skipped", "status 1"]
+
+
+def test_check_narrowed(tested):
+    assert tested(TEST="test_once").stdout.splitlines()[-2] == "1 passed, 0 failed, 0 skipped"
+    assert tested(TEST="test_own and 1.3").stdout.splitlines()[-2] == "1 passed, 0 failed, 0 skipped"
+    done = tested(TEST="nothing")
+    assert done.stdout.splitlines()[-2:] == ["0 passed, 1 failed, 0 skipped", "status 1"]
+    assert "no test has such a name" in done.stderr
 
 
 def test_a_project_that_was_moved(toy, tmp_path):

@@ -1,18 +1,14 @@
-"""Row 27: notifications that nobody asked for.
-
-The machine's DSDT is edited so that its power button sends what a test wants: QMP's system_powerdown is the trigger.
-"""
-
-import re
+"""Row 27: notifications that nobody asked for."""
 
 import pytest
 
-from cpuhp import scenario, tables
+from cpuhp import button, scenario, tables
+from cpuhp.button import BUS_CHECK, DEVICE_CHECK, EJECT_REQUEST, press
 from cpuhp.vm import VM, Spec
 
 SMP = "cpus=2,maxcpus=4"
 BURST = 1000
-BUS_CHECK, DEVICE_CHECK, EJECT_REQUEST, UNKNOWN = 0, 1, 3, 0x42
+UNKNOWN = 0x42
 
 
 @pytest.fixture(scope="module")
@@ -20,31 +16,6 @@ def dsdt(request, tmp_path_factory):
     """The DSDT of the machine, and the name of each CPU's device in it."""
     with VM(Spec(smp=SMP, linux=request.config.getoption("--linux")), tmp_path_factory.mktemp("dsdt")) as vm:
         return tables.read(vm, "DSDT")
-
-
-def with_button(dsdt, *presses):
-    """The DSDT with a power button of which each press sends the next list of (CPU, code, how often)."""
-    def statement(cpu, code, times):
-        notify = f"Notify (\\_SB.CPUS.C{cpu:03X}, 0x{code:02X})"
-        return notify if times == 1 else f"Local7 = {times}\nWhile (Local7) {{ {notify}\nLocal7-- }}"
-
-    def edit(text):
-        steps = ""
-        for number, notifications in enumerate(presses):
-            body = "\n".join(statement(*notification) for notification in notifications)
-            steps += f"If (Local6 == {number}) {{ {body} }}\n"
-        button = f"Local6 = \\PRSS\n\\PRSS++\n{steps}"
-        text, count = re.subn(r"Notify \(PWRB, 0x80\).*", lambda _: button, text)
-        assert count == 1, "the power button is not where it was"
-        return re.sub(r"^{", "{\nName (\\\\PRSS, 0)", text, count=1, flags=re.M)
-
-    return tables.initrd(tables.edit_asl(dsdt, edit))
-
-
-def press(vm):
-    """Send the next notifications and wait until the guest has dealt with them."""
-    vm.qmp("system_powerdown")
-    vm.sh("sleep 1")
 
 
 CASES = {
@@ -65,7 +36,7 @@ def test_notifications(boot, dsdt, dialect):
                          failure for one that is not, and of an unknown code nothing; an add works after all
     """
     presses = [[(cpu, code, 1)] for cpu, code in CASES.values()]
-    with boot(smp=SMP, dialect=dialect, tables=with_button(dsdt, *presses)) as vm:
+    with boot(smp=SMP, dialect=dialect, tables=button.initrd(dsdt, *presses)) as vm:
         booted = vm.masks()
         for name, (cpu, code) in CASES.items():
             since = vm.mark()
@@ -90,7 +61,7 @@ def test_burst(boot, dsdt):
          x x |           1000 device checks each for one that is there and one that is not: no queue is left, nothing grows
     """
     burst = [(1, DEVICE_CHECK, BURST), (3, DEVICE_CHECK, BURST), (2, UNKNOWN, BURST)]
-    with boot(smp=SMP, tables=with_button(dsdt, burst, burst)) as vm:
+    with boot(smp=SMP, tables=button.initrd(dsdt, burst, burst)) as vm:
         def quiet():
             seen = vm.mark()
             vm.sh("sleep 1")
@@ -117,7 +88,7 @@ def test_eject_that_firmware_did_not_ask_for(boot, dsdt):
     CPU  0 1 | 2 3
          x x |           -> 2; an eject request from the button, not from QEMU: the guest gives the CPU back all the same
     """
-    with boot(smp=SMP, tables=with_button(dsdt, [(2, EJECT_REQUEST, 1)])) as vm:
+    with boot(smp=SMP, tables=button.initrd(dsdt, [(2, EJECT_REQUEST, 1)])) as vm:
         scenario.add(vm, 2)
         scenario.online(vm, 2)
         since = vm.mark()
@@ -131,7 +102,7 @@ def test_two_device_checks_for_one_add(boot, dsdt):
     CPU  0 1 | 2 3
          x x |           -> 2, then device check and bus check once more: registered once
     """
-    with boot(smp=SMP, tables=with_button(dsdt, [(2, DEVICE_CHECK, 1), (2, BUS_CHECK, 1)])) as vm:
+    with boot(smp=SMP, tables=button.initrd(dsdt, [(2, DEVICE_CHECK, 1), (2, BUS_CHECK, 1)])) as vm:
         scenario.add(vm, 2)
         scenario.online(vm, 2)
         with scenario.cpu_uevents(vm) as uevents:

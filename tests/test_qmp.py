@@ -89,6 +89,7 @@ REFUSED_ADDS = [
 ]
 
 
+@pytest.mark.once
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_refused_adds(vm):
     """
@@ -134,6 +135,7 @@ MACHINES_WITHOUT = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", MACHINES_WITHOUT)
 def test_machines_without_hotplug(boot, name):
     """A machine that cannot hotplug: the add is refused with that reason, and the machine boots all its CPUs."""
@@ -145,6 +147,7 @@ def test_machines_without_hotplug(boot, name):
         assert vm.masks()["online"] == online == (set(range(4)) if name == "no spare slot" else {0, 1})
 
 
+@pytest.mark.once
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_human_monitor(vm):
     """

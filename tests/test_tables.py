@@ -4,6 +4,8 @@ import pytest
 
 from cpuhp import fwcfg, paths, stream
 
+pytestmark = pytest.mark.once
+
 MACHINES = {
     "plain": ["-machine", "virt", "-smp", "4"],
     "one CPU": ["-machine", "virt,gic-version=3", "-smp", "1"],

@@ -35,26 +35,26 @@ def git(where, *args, **kwargs):
 
 
 class Toy:
-    """The project in @root, with the base linux 1.2 and its tree in work/."""
+    """The project in @root, with a base linux @version and its tree in work/."""
 
-    def __init__(self, root):
+    def __init__(self, root, version="1.2"):
         self.root = root
-        self.dir = root / "linux/1.2"
+        self.dir = root / "linux" / version
         self.files = root / "linux/files"
-        self.tree = root / "work/linux-1.2"
+        self.tree = root / f"work/linux-{version}"
         self.dir.mkdir(parents=True)
-        self.files.mkdir()
+        self.files.mkdir(exist_ok=True)
         (self.dir / "series").touch()
-        (self.dir / "base").write_text("package: toy\nsuite: none\nverified: 1.2.3-1\n")
+        (self.dir / "base").write_text(f"package: toy\nsuite: none\nverified: {version}.3-1\n")
         config = root / "linux/config"
-        config.mkdir()
+        config.mkdir(exist_ok=True)
         for name in ("guest", "hotplug", "off"):
             (config / f"{name}.config").write_text("CONFIG_TOY=y\n")
         self.sources(self.tree)
         git(self.tree, "init", "-q", "-b", "main")
         self.identity(self.tree)
         git(self.tree, "add", "-A")
-        git(self.tree, "commit", "-q", "-m", "base: toy 1.2.3-1")
+        git(self.tree, "commit", "-q", "-m", f"base: toy {version}.3-1")
         git(self.tree, "tag", "base")
         git(root, "init", "-q")
         self.identity(root)
@@ -74,9 +74,10 @@ class Toy:
             (where / name).write_text(text)
 
     def commit(self, subject, body="The toy needs it.\n", sign=True, **files):
-        """Commits @files (name with __ for a dot) in the tree."""
+        """Commits @files (name with __ for a dot, ___ for a slash) in the tree."""
         for name, text in files.items():
-            path = self.tree / name.replace("__", ".")
+            path = self.tree / name.replace("___", "/").replace("__", ".")
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text)
             git(self.tree, "add", "-f", path)
         trailer = f"\nSigned-off-by: {ME[0]} <{ME[1]}>\n" if sign else ""
@@ -85,7 +86,7 @@ class Toy:
     def kit(self, *args, **env):
         """Runs the kit in the toy; KEY=value arguments go into its environment."""
         clean = {key: value for key, value in os.environ.items()
-                 if key not in ("LINUX", "QEMU", "TEST", "KDIR", "QDIR", "OUT", "FORCE", "DISCARD")}
+                 if key not in ("LINUX", "QEMU", "TEST", "KDIR", "QDIR", "OUT", "A", "B", "FORCE", "DISCARD")}
         return subprocess.run([str(ROOT / "tools/kit"), *args], text=True, capture_output=True,
                               env={**clean, "CPUHP_ROOT": str(self.root), **env}, check=False)
 
@@ -106,6 +107,18 @@ class Toy:
         """{path: bytes} of all that refresh may write."""
         return {str(path.relative_to(self.root)): path.read_bytes()
                 for path in (self.root / "linux").rglob("*") if path.is_file()}
+
+    def next_base(self):
+        """The base linux 1.3 next to this one, with its patches; it has three.c in another place."""
+        other = Toy(self.root, "1.3")
+        other.commit("toy: Edit one", one__c=ONE.replace("line_10", "ten"))
+        other.commit("toy: Add three", new___three__c="int three;\n", two__c="int two = 2;\n")
+        other.ok("refresh", LINUX="1.3")
+        (self.files / "new/three.c").unlink()
+        series = other.dir / "series"
+        series.write_text(series.read_text().replace(" new/three.c", " new/three.c=three.c"))
+        other.ok("tree", LINUX="1.3")
+        return other
 
     def two_patches(self):
         """A series of an edit, and an edit with a new file; refreshed."""

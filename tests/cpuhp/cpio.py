@@ -34,6 +34,9 @@ class Archive:
     def file(self, name: str, data: bytes, mode: int = 0o644) -> None:
         self._add(name, stat.S_IFREG | mode, data)
 
+    def symlink(self, name: str, target: str) -> None:
+        self._add(name, stat.S_IFLNK | 0o777, target.encode())
+
     def char_device(self, name: str, major: int, minor: int) -> None:
         self._add(name, stat.S_IFCHR | 0o600, rdev=(major, minor))
 

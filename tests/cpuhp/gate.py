@@ -1,6 +1,7 @@
 """What must hold after every VM test: a clean log, and CPU masks that agree with each other."""
 
 import re
+from typing import Iterable
 
 MASKS = ("possible", "present", "enabled", "online", "offline")
 
@@ -25,8 +26,12 @@ def parse_cpus(text: str) -> set[int]:
 
 def log_complaints(log: str, expected: tuple[str, ...] = ()) -> list[str]:
     """Lines of a kernel log that must not be there; `expected` are regular expressions of those that may."""
-    return [line for line in log.splitlines()
-            if _BAD.search(line) and not any(re.search(pattern, line) for pattern in expected)]
+    return unexpected(filter(_BAD.search, log.splitlines()), expected)
+
+
+def unexpected(lines: Iterable[str], expected: tuple[str, ...]) -> list[str]:
+    """Lines that match none of the regular expressions."""
+    return [line for line in lines if not any(re.search(pattern, line) for pattern in expected)]
 
 
 def mask_complaints(masks: dict[str, set[int]], directories: set[int]) -> list[str]:

@@ -9,11 +9,16 @@ from . import fwcfg, paths, tables
 _FLASH = (0x04000000, 0x04000000)
 
 
-def two_nodes(smp: str, first: str, second: str, qemu_patched: bool = True) -> dict[str, Any]:
-    """The words of a VM with those CPUs on the first and on the second node."""
-    args = ("-object", "memory-backend-ram,id=m0,size=300M", "-numa", f"node,nodeid=0,cpus={first},memdev=m0",
-            "-object", "memory-backend-ram,id=m1,size=300M", "-numa", f"node,nodeid=1,cpus={second},memdev=m1")
+def two_nodes(smp: str, first: str, second: str, qemu_patched: bool = True, memoryless: bool = False) -> dict[str, Any]:
+    """The words of a VM with those CPUs on the first and on the second node, which may be one without memory."""
+    args = ("-object", "memory-backend-ram,id=m0,size=300M", "-numa", f"node,nodeid=0,cpus={first},memdev=m0")
+    memory = "300M"
+    if memoryless:
+        args += ("-numa", f"node,nodeid=1,cpus={second}")
+    else:
+        args += ("-object", "memory-backend-ram,id=m1,size=300M", "-numa", f"node,nodeid=1,cpus={second},memdev=m1")
+        memory = "600M"
     srat = fwcfg.tables(fwcfg.read_all(paths.qemu(qemu_patched), "-machine", "virt,gic-version=3", "-cpu", "cortex-a57",
-                                       "-smp", smp, "-m", "600M", *args))["SRAT"]
-    return {"smp": smp, "memory": "600M", "args": args, "qemu_patched": qemu_patched,
+                                       "-smp", smp, "-m", memory, *args))["SRAT"]
+    return {"smp": smp, "memory": memory, "args": args, "qemu_patched": qemu_patched,
             "tables": tables.initrd(tables.with_memory_affinity(srat, *_FLASH, 0))}

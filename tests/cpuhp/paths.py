@@ -6,12 +6,16 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / "out"
-QEMU_VERSION = "10.0"
-LINUX_VERSION = "6.1"
+sys.path.insert(0, str(ROOT / "tools"))
+from kitlib import common  # noqa: E402
+
+QEMU_VERSION = common.base("qemu", os.environ.get("QEMU")).version
+LINUX_VERSION = common.base("linux").version      # the lowest there is
 
 QEMU_TREE = pathlib.Path(os.environ.get("QDIR") or ROOT / "work" / f"qemu-{QEMU_VERSION}")
 FIRMWARE = pathlib.Path(os.environ.get("QEMU_EFI") or "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
 INITRAMFS = OUT / "guest" / "initramfs.cpio.gz"
+USERLAND = OUT / "guest" / "debian.cpio.gz"     # bash, udev, lscpu: goes behind the initramfs
 
 
 def image(linux: str = LINUX_VERSION, kernel: str = "patched") -> pathlib.Path:
@@ -30,11 +34,12 @@ def use_qemu_python() -> None:
         sys.path.insert(0, library)
 
 
-def missing(linux: str = LINUX_VERSION, kernel: str = "patched", qemu_patched: bool = True) -> str | None:
+def missing(linux: str = LINUX_VERSION, kernel: str = "patched", qemu_patched: bool = True,
+            userland: bool = False) -> str | None:
     """One line about the first artefact that is not there and how to get it, or None."""
     if not FIRMWARE.exists():
         return f"{FIRMWARE} is missing: install qemu-efi-aarch64, or name a file in QEMU_EFI="
-    for path in (image(linux, kernel), qemu(qemu_patched), INITRAMFS):
+    for path in (image(linux, kernel), qemu(qemu_patched), INITRAMFS, *([USERLAND] if userland else [])):
         if not path.exists():
             return f"{path.relative_to(ROOT)} is missing: run make first (make help)"
     if not (QEMU_TREE / "python" / "qemu").is_dir():

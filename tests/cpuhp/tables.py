@@ -6,20 +6,22 @@ import struct
 import subprocess
 import tempfile
 import pathlib
-from typing import Callable
+from typing import Callable, Iterable
 
 from .agent import GuestError
 from .cpio import Archive
 from .vm import VM
 
 GICC = 0x0B
+GICR = 0x0E
 ENABLED = 1 << 0
 ONLINE_CAPABLE = 1 << 3
+MADT_ENTRIES = 44       # where its structures begin
 
 _OEM_REVISION = 24
 _CHECKSUM = 9
-_MADT_ENTRIES = 44
 _GICC_FLAGS = 12
+_GICC_GICR_BASE = 60
 
 
 def read(vm: VM, signature: str) -> bytes:
@@ -32,22 +34,25 @@ def seal(table: bytearray) -> bytes:
     revision, = struct.unpack_from("<I", table, _OEM_REVISION)
     struct.pack_into("<I", table, _OEM_REVISION, revision + 1)
     struct.pack_into("<I", table, 4, len(table))
-    table[_CHECKSUM] = 0
-    table[_CHECKSUM] = -sum(table) & 0xFF
-    return bytes(table)
+    return checksummed(table)
+
+
+def checksummed(table: bytes) -> bytes:
+    """The table with its checksum put right; in fw_cfg it is left to firmware."""
+    edited = bytearray(table)
+    edited[_CHECKSUM] = 0
+    edited[_CHECKSUM] = -sum(edited) & 0xFF
+    return bytes(edited)
 
 
 def gicc_offsets(madt: bytes) -> list[int]:
     """Offsets of the GICC entries, in the order of the table."""
     offsets = []
-    offset = _MADT_ENTRIES
-    while offset < len(madt):
-        kind, length = madt[offset:offset + 2]
-        if not length:
-            raise ValueError(f"entry of length 0 at {offset} of the MADT")
-        if kind == GICC:
+    offset = MADT_ENTRIES
+    for entry in structures(madt):
+        if entry[0] == GICC:
             offsets.append(offset)
-        offset += length
+        offset += len(entry)
     return offsets
 
 
@@ -62,6 +67,37 @@ def with_gicc_flags(madt: bytes, flags: dict[int, int]) -> bytes:
     for position, value in flags.items():
         struct.pack_into("<I", edited, offsets[position] + _GICC_FLAGS, value)
     return seal(edited)
+
+
+def structures(madt: bytes) -> list[bytes]:
+    """The structures of a MADT that is in order."""
+    found = []
+    offset = MADT_ENTRIES
+    while offset < len(madt):
+        if madt[offset + 1] < 2:
+            raise ValueError(f"entry of length {madt[offset + 1]} at {offset} of the MADT")
+        found.append(madt[offset:offset + madt[offset + 1]])
+        offset += madt[offset + 1]
+    return found
+
+
+def with_structures(madt: bytes, entries: Iterable[bytes]) -> bytes:
+    """The MADT with other structures in the place of its own."""
+    return seal(bytearray(madt[:MADT_ENTRIES] + b"".join(entries)))
+
+
+def with_gicrs(madt: bytes, *ranges: tuple[int, int] | bytes) -> bytes:
+    """The MADT with these GICR structures, (base, length) or whole ones, in the place of its own."""
+    gicrs = [entry if isinstance(entry, bytes) else struct.pack("<BBHQI", GICR, 16, 0, *entry) for entry in ranges]
+    return with_structures(madt, [entry for entry in structures(madt) if entry[0] != GICR] + gicrs)
+
+
+def with_gicr_in_gicc(madt: bytes, bases: dict[int, int]) -> bytes:
+    """The MADT without GICR structures; GICCs, by their position, have the redistributor's address instead."""
+    edited = bytearray(madt)
+    for position, base in bases.items():
+        struct.pack_into("<Q", edited, gicc_offsets(madt)[position] + _GICC_GICR_BASE, base)
+    return with_gicrs(bytes(edited))
 
 
 def with_fadt_version(fadt: bytes, major: int, minor: int) -> bytes:
@@ -83,15 +119,21 @@ def with_memory_affinity(srat: bytes, base: int, size: int, node: int) -> bytes:
 
 
 def edit_asl(table: bytes, edit: Callable[[str], str]) -> bytes:
-    """A definition block, disassembled, edited as text and compiled again; needs iasl."""
+    """A definition block, disassembled, edited as text and compiled again."""
     with tempfile.TemporaryDirectory() as directory:
-        source = pathlib.Path(directory) / "table.dsl"
-        source.with_suffix(".aml").write_bytes(table)
-        _iasl("-d", source.with_suffix(".aml"))
-        text = edit(source.read_text())
-        source.write_text(re.sub(r'^(DefinitionBlock \(.*, )0x([0-9A-F]+)\)$',
-                                 lambda match: f"{match[1]}0x{int(match[2], 16) + 1:08X})", text, count=1, flags=re.M))
-        source.with_suffix(".aml").unlink()
+        aml = pathlib.Path(directory) / "table.aml"
+        aml.write_bytes(table)
+        _iasl("-d", aml)
+        text = edit(aml.with_suffix(".dsl").read_text())
+    return compile_asl(re.sub(r'^(DefinitionBlock \(.*, )0x([0-9A-F]+)\)$',
+                              lambda match: f"{match[1]}0x{int(match[2], 16) + 1:08X})", text, count=1, flags=re.M))
+
+
+def compile_asl(text: str) -> bytes:
+    """A definition block or a data table, from its source."""
+    with tempfile.TemporaryDirectory() as directory:
+        source = pathlib.Path(directory) / "table.asl"
+        source.write_text(text)
         _iasl("-p", source.with_suffix(""), source)
         return source.with_suffix(".aml").read_bytes()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import time
 from typing import Any, Callable, TypeVar
@@ -43,12 +44,14 @@ class Spec:
     qemu_patched: bool = True
     acpi: bool = True
     firmware: bool = True
+    userland: bool = False              # Debian's bash, udev and lscpu in the guest, see tools/kitlib/userland.py
     tables: bytes = dataclasses.field(default=b"", repr=False)      # a cpio with ACPI tables that take the place of the firmware's
+    files: bytes = dataclasses.field(default=b"", repr=False)       # a cpio with more files for the guest's root
     reboots: bool = False               # a guest's reset is a reset; otherwise it ends the VM
     paused: bool = False                # started stopped, for QMP `cont`
     boots: bool = True                  # there will be an agent to talk to
     directories: bool = True            # cpuN/ must follow present; not so under nosmp without hotplug, as ever
-    expected: tuple[str, ...] = ()      # regular expressions of log lines that the gate lets pass
+    expected: tuple[str, ...] = ()      # regular expressions of lines, of the guest's log or QEMU's, that the gate lets pass
 
     def command_line(self, initrd: pathlib.Path) -> list[str]:
         machine = f"virt,{self.machine}"
@@ -74,7 +77,7 @@ class VM:
     """One QEMU process.  A context manager: it is gone at the end, whatever happened."""
 
     def __init__(self, spec: Spec, directory: pathlib.Path):
-        problem = paths.missing(spec.linux, spec.kernel, spec.qemu_patched)
+        problem = paths.missing(spec.linux, spec.kernel, spec.qemu_patched, spec.userland)
         if problem:
             raise GuestError(problem)
         self.spec = spec
@@ -84,17 +87,24 @@ class VM:
         self._console.write_bytes(b"")
         self._qemus_output = directory / "qemu.log"
         self._agent = Agent()
+        typed, keyboard = os.pipe()
+        os.set_inheritable(typed, True)
+        self._typed, self._keyboard = os.fdopen(typed, "rb"), os.fdopen(keyboard, "wb", buffering=0)
         self._machine = QEMUMachine(str(paths.qemu(spec.qemu_patched)), log_dir=str(directory), name="qemu",
                                     qmp_timer=EVENT_TIMEOUT)
         self._machine.add_args(*spec.command_line(self._initrd(directory)),
-                               "-serial", f"file:{self._console}", *self._agent.qemu_args())
+                               "-chardev", f"file,id=console,path={self._console},input-path=/dev/fd/{typed}",
+                               "-serial", "chardev:console", *self._agent.qemu_args())
 
     def _initrd(self, directory: pathlib.Path) -> pathlib.Path:
-        """The initramfs, behind the ACPI tables if there are any: the kernel wants those first, uncompressed."""
-        if not self.spec.tables:
+        """The initramfs, behind the ACPI tables, which the kernel wants first and uncompressed, and before further files."""
+        initramfs, *more = paths.INITRAMFS.read_bytes(), self.spec.files
+        if self.spec.userland:
+            more.insert(0, paths.USERLAND.read_bytes())
+        if not self.spec.tables and not any(more):
             return paths.INITRAMFS
         initrd = directory / "initrd"
-        initrd.write_bytes(self.spec.tables + paths.INITRAMFS.read_bytes())
+        initrd.write_bytes(self.spec.tables + b"".join(part + bytes(-len(part) % 4) for part in (initramfs, *more)))
         return initrd
 
     def __enter__(self) -> VM:
@@ -116,17 +126,23 @@ class VM:
     def launch(self) -> None:
         self._machine.launch()
         self._agent.qemu_started()
+        self._typed.close()
 
     def quit(self) -> None:
         """End QEMU as a user does; a QEMU that crashes or hangs at its end raises."""
-        self._agent.close()
+        self._hang_up()
         self._machine.shutdown()
         if self._machine.exitcode():
             raise GuestError(f"QEMU ended with status {self._machine.exitcode()}:\n{self._machine.get_log()}")
 
     def kill(self) -> None:
-        self._agent.close()
+        self._hang_up()
         self._machine.kill()
+
+    def _hang_up(self) -> None:
+        self._agent.close()
+        self._typed.close()
+        self._keyboard.close()
 
     @property
     def pid(self) -> int:
@@ -152,6 +168,10 @@ class VM:
             raise CommandFailed(f"status {result.status}: {script}\n{result.output}")
         return result.output.rstrip("\n")
 
+    def type(self, text: str) -> None:
+        """Type at the serial console."""
+        self._keyboard.write(text.encode())
+
     def console(self) -> str:
         return self._console.read_text(errors="replace")
 
@@ -173,9 +193,12 @@ class VM:
     def gate(self) -> None:
         """Raise unless the logs are clean, QEMU has nothing to say, and the masks agree."""
         complaints = gate.log_complaints(self.console() + self.dmesg(), self.spec.expected)
-        complaints += self._qemus_output.read_text(errors="replace").splitlines()
+        complaints += gate.unexpected(self._qemus_output.read_text(errors="replace").splitlines(), self.spec.expected)
         masks = self.masks()
-        complaints += gate.mask_complaints(masks, self.cpu_directories() if self.spec.directories else masks["present"])
+        if self.spec.kernel != "patched":       # 6.12 has all possible CPUs present, and directories of enabled ones
+            masks.pop("enabled", None)
+        directories = self.cpu_directories() if self.spec.directories and "enabled" in masks else masks["present"]
+        complaints += gate.mask_complaints(masks, directories)
         if self.spec.kernel == "patched" and "enabled" not in masks:
             complaints.append("/sys/devices/system/cpu/enabled is missing")
         if complaints:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * perfcount CPU: count cycles on one CPU for 200 ms while it works, and print the count.
+ * perfcount CPU [MS]: count cycles on one CPU for 200 ms, or for MS, while it works, and print the count.
  * Exit status 2: the kernel has no such counter for that CPU.
  */
 #define _GNU_SOURCE
@@ -38,8 +38,8 @@ int main(int argc, char **argv)
 	uint64_t count;
 	int cpu, fd;
 
-	if (argc != 2)
-		errx(1, "usage: perfcount CPU");
+	if (argc != 2 && argc != 3)
+		errx(1, "usage: perfcount CPU [MS]");
 	cpu = atoi(argv[1]);
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		err(2, "perf_event_open on CPU %d", cpu);
 	ioctl(fd, PERF_EVENT_IOC_ENABLE, 0);
-	work_for_ms(200);
+	work_for_ms(argc == 3 ? atoi(argv[2]) : 200);
 	ioctl(fd, PERF_EVENT_IOC_DISABLE, 0);
 	if (read(fd, &count, sizeof(count)) != sizeof(count))
 		err(1, "read the counter");

@@ -11,10 +11,11 @@ import platform
 import re
 import shutil
 import sys
+import time
 from pathlib import Path
 
 from . import fetch, tree
-from .common import (JOBS, OUT, ROOT, Error, Progress, logged, need_space, run, shorten)
+from .common import (JOBS, OUT, ROOT, Error, Progress, git, logged, need_space, run, shorten)
 
 CROSS = "" if platform.machine() == "aarch64" else "aarch64-linux-gnu-"
 CCACHE = ["ccache"] if shutil.which("ccache") else []
@@ -83,6 +84,39 @@ def wishes(paths):
     return found
 
 
+def seed(base, source, out):
+    """Lets the first build in @out start from that of another variant.
+
+    kbuild notes what every object depends on, options included, and names
+    all files relatively: it then compiles what the other options reach, and
+    what the series changes.
+    """
+    def copy(other, copy_function):
+        shutil.rmtree(out)
+        shutil.copytree(other, out, symlinks=True, copy_function=copy_function,
+                        ignore=shutil.ignore_patterns(".kit-built", "build.log"))
+
+    for other in sorted(source.glob("build*")):
+        if other != out and (other / ".kit-built").exists():
+            return copy(other, shutil.copy2)
+
+    patched = base.tree / "build"
+    if source == base.pristine and up_to_date(patched / ".kit-built", kernel_key(base, ""), patched / "Image"):
+        # Other sources, so the time stamps are ours to tell: first what was
+        # built, all at once, and then what is different here.
+        now = time.time()
+
+        def copy_file(name, copied):
+            shutil.copy(name, copied)
+            os.utime(copied, (now, now))
+
+        copy(patched, copy_file)
+        for name in git(base.tree, "diff", "--name-only", "--no-renames", "refs/kit/base").splitlines():
+            if (source / name).is_file():
+                os.utime(source / name)
+    return None
+
+
 def kernel_make(source, out, *targets):
     return ["make", "-C", source, f"O={out}", "ARCH=arm64", f"CROSS_COMPILE={CROSS}",
             "CC=" + " ".join([*CCACHE, f"{CROSS}gcc"]), "HOSTCC=" + " ".join([*CCACHE, "gcc"]),
@@ -110,19 +144,31 @@ def configure_kernel(source, out, paths, log, strict=True):
     fresh.unlink(missing_ok=True)
 
 
+def kernel_source(base, variant):
+    return base.pristine if variant == "base" else base.tree
+
+
+def kernel_fragments(variant):
+    return [CONFIG / f"{name}.config" for name in KERNELS[variant]]
+
+
+def kernel_key(base, variant):
+    return hashed(tree.content_key(kernel_source(base, variant)),
+                  *(path.read_bytes() for path in kernel_fragments(variant)), compiler(f"{CROSS}gcc"))
+
+
 def kernel(base, variant=""):
     """out/linux-<v>[-<variant>]/Image"""
-    source = base.pristine if variant == "base" else base.tree
+    source = kernel_source(base, variant)
     link = OUT / "-".join(filter(None, [base.name, variant]))
     out = build_dir(source, link, f"build-{variant}" if variant not in ("", "base") else "build")
     image, stamp, log = out / "Image", out / ".kit-built", out / "build.log"
-    paths = [CONFIG / f"{name}.config" for name in KERNELS[variant]]
-    key = hashed(tree.content_key(source), *(path.read_bytes() for path in paths),
-                 compiler(f"{CROSS}gcc"))
+    paths, key = kernel_fragments(variant), kernel_key(base, variant)
     if up_to_date(stamp, key, image):
         return
     if not (out / "vmlinux.o").exists():
         need_space(1.5, f"building {shorten(source)}")
+        seed(base, source, out)
     stamp.unlink(missing_ok=True)
     log.unlink(missing_ok=True)
     configure_kernel(source, out, paths, log)
@@ -140,7 +186,8 @@ def kernel(base, variant=""):
         return f"{done} of about {max(total, done)} objects", match[1]
 
     progress = Progress(f"{link.name} kernel")
-    logged(kernel_make(source, out, "Image"), log, progress, follow, env=KBUILD_ENV)
+    modules = ["modules"] if "m" in wishes(paths).values() else []
+    logged(kernel_make(source, out, "Image", *modules), log, progress, follow, env=KBUILD_ENV)
     progress.done(f"built, {done} objects")
     if done > KERNEL_OBJECTS // 2:
         counted.write_text(str(done))
@@ -155,7 +202,7 @@ def kernel(base, variant=""):
 FIRMWARE_DIRS = [Path("/usr/share/qemu"), Path("/usr/lib/ipxe/qemu"), Path("/usr/share/qemu-efi-aarch64")]
 
 QEMU_OPTIONS = ["--target-list=aarch64-softmmu", "--without-default-features", "--enable-tcg",
-                "--enable-fdt=system", "--enable-plugins", "--disable-docs",
+                "--enable-fdt=system", "--enable-plugins", "--disable-docs", "--disable-debug-info",
                 "--disable-install-blobs", "--python=/usr/bin/python3",
                 "--firmwarepath=" + ":".join(map(str, FIRMWARE_DIRS))]
 
@@ -167,14 +214,20 @@ def qemu_env():
             **({"PYTHONPATH": str(private)} if private else {})}
 
 
+# The devices of what we build. One list for the patched and the unpatched
+# tree: each symbol is known to every file, so a further one makes ccache miss all.
+DEVICES = ROOT / "qemu/config/virt.mak"
+
+
 def configure_qemu(source, out, log, env):
-    options = list(QEMU_OPTIONS)
+    options = [*QEMU_OPTIONS, "--without-default-devices", "--with-devices-aarch64=" +
+               os.path.relpath(DEVICES.with_suffix(""), source / "configs/devices/aarch64-softmmu")]
     if (source / "subprojects/keycodemapdb/meson.build").exists():
         options.append("--disable-download")
     if platform.machine() == "aarch64":
         options.append("--enable-kvm")
     mark = out / ".kit-configured"
-    key = hashed(*options, env["CC"])
+    key = hashed(*options, env["CC"], DEVICES.read_bytes())
     if (out / "build.ninja").exists() and mark.exists() and mark.read_text() == key:
         return
     progress = Progress(f"{shorten(source)} configuration")
@@ -206,7 +259,7 @@ def qemu(base, variant=""):
     link = OUT / "-".join(filter(None, [base.name, variant]))
     out = build_dir(source, link)
     program, stamp, log = out / "qemu-system-aarch64", out / ".kit-built", out / "build.log"
-    key = hashed(tree.content_key(source), *QEMU_OPTIONS, compiler("gcc"))
+    key = hashed(tree.content_key(source), *QEMU_OPTIONS, DEVICES.read_bytes(), compiler("gcc"))
     if up_to_date(stamp, key, program):
         link_firmware(out)
         return

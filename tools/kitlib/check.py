@@ -1,12 +1,19 @@
 """make lint and make check."""
 
+import contextlib
+import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as xml
+from pathlib import Path
 
 from . import lint
-from .common import OUT, ROOT, Error, bases, base as find, say
+from .common import JOBS, KINDS, OUT, ROOT, Error, bases, base as find, say
+
+KIT = Path(__file__).resolve().parents[1] / "kit"
+WORKERS = min(JOBS, 4)      # tests at a time: a guest's load is mostly one CPU's
 
 
 def run_lint():
@@ -33,41 +40,88 @@ def count(report):
     return max(0, total - failed - skipped), failed, skipped
 
 
-def run_check(build):
+@contextlib.contextmanager
+def ahead(linux, products):
+    """Builds for @linux meanwhile, with the processor time that nobody else wants.
+
+    At the end it waits for the build, and shows how far it is. A failure is
+    left to the build that follows, which meets it again and says so.
+    """
+    if not linux:
+        yield
+        return
+    log = OUT / "check" / f"{linux.name}-build.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "w") as out:
+        proc = subprocess.Popen(["nice", "-n", "19", KIT, "--linux", linux.version, "build", *products],
+                                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                start_new_session=True)
+    try:
+        yield
+        with open(log) as text:
+            text.seek(0, os.SEEK_END)
+            while proc.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    proc.wait(1)
+                for line in text:
+                    say(line.rstrip())
+    finally:
+        if proc.poll() is None:
+            os.killpg(proc.pid, signal.SIGTERM)     # with its make and compilers
+            proc.wait()
+
+
+def pytest(linux, report, only, repeated):
+    """Runs the tests with @linux as the guest's kernel; the exit status."""
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink(missing_ok=True)
+    command = ["/usr/bin/python3", "-m", "pytest", "tests", "-v", "-ra", "--color=auto",
+               f"--linux={linux.version}", f"--junitxml={report}", "-p", "no:cacheprovider"]
+    if WORKERS > 1 and importlib.util.find_spec("xdist"):
+        command += ["-n", str(WORKERS), "--dist", "loadgroup"]
+    if only:
+        command += ["-k", only]
+    if repeated:
+        command += ["-m", "not once"]
+    env = {**os.environ, "CPUHP_ROOT": str(ROOT), "LINUX": linux.version,
+           "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL).returncode
+
+
+def run_check(build, products):
     """Builds what the tests need and runs them; always ends with the count.
 
-    @build(version) builds for one Linux base. A build that fails is a test
-    that failed.
+    @build(version) builds for one Linux base; @products is what of it differs
+    from base to base. A build that fails is a test that failed.
     """
     version, only = os.environ.get("LINUX"), os.environ.get("TEST")
     passed = failed = skipped = 0
+    empty = True
     try:
-        for number, linux in enumerate([find("linux", version)] if version else bases("linux")):
+        one = version or os.environ.get(KINDS["linux"])     # the user's tree is of one base
+        todo = [find("linux", version)] if one else bases("linux")
+        for number, (linux, following) in enumerate(zip(todo, [*todo[1:], None])):
             report = OUT / "check" / f"{linux.name}.xml"
-            report.parent.mkdir(parents=True, exist_ok=True)
-            report.unlink(missing_ok=True)
             build(linux.version)
-            command = ["/usr/bin/python3", "-m", "pytest", "tests", "-v", "-ra", "--color=auto",
-                       f"--linux={linux.version}", f"--junitxml={report}",
-                       "-p", "no:cacheprovider"]
-            if only:
-                command += ["-k", only]
-            if number:      # these look at the whole project, whatever the base
-                command += ["--ignore=tests/test_house.py", "--ignore=tests/test_lint.py"]
-            env = {**os.environ, "CPUHP_ROOT": str(ROOT), "LINUX": linux.version,
-                   "PYTHONDONTWRITEBYTECODE": "1"}
-            code = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL).returncode
-            if code == 5:   # nothing matched
-                raise Error(f"TEST={only}: no test has such a name" if only else "no tests found")
+            with ahead(following, products):
+                code = pytest(linux, report, only, repeated=number > 0)
+            if code == 5:           # nothing of that name with this kernel
+                continue
+            empty = False
             if not report.exists():
                 raise Error(f"pytest ended with status {code} and without a report")
             now = count(report)
             passed, failed, skipped = (a + b for a, b in zip((passed, failed, skipped), now))
             if code and not now[1]:
                 raise Error(f"pytest ended with status {code}")
+        if empty:
+            raise Error(f"TEST={only}: no test has such a name" if only else "no tests found")
     except Error as err:
         print(f"error: {err}", file=sys.stderr, flush=True)
         failed += 1
+    except Exception:
+        failed += 1
+        raise
     finally:
         say(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+import typing
 from pathlib import Path
 
 ROOT = Path(os.environ.get("CPUHP_ROOT") or Path(__file__).resolve().parents[2])
@@ -134,6 +135,24 @@ def version_key(version):
     return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
+class NewFile(typing.NamedTuple):
+    """A file that a patch brings: where it lands in the tree, and where it lies in files/.
+
+    In a series file it is `path`, or `path=source` where this base has another
+    place for what bases share.
+    """
+    path: str
+    source: str
+
+    @classmethod
+    def parse(cls, word):
+        path, _, source = word.partition("=")
+        return cls(path, source or path)
+
+    def __str__(self):
+        return self.path if self.path == self.source else f"{self.path}={self.source}"
+
+
 class Base:
     """One directory linux/<version> or qemu/<version>, and what is made of it."""
 
@@ -158,12 +177,12 @@ class Base:
         return {key.strip(): value.strip() for key, value in pairs}
 
     def series(self):
-        """[(patch, [new file, ...]), ...] as the `series` file says."""
+        """[(patch, [NewFile, ...]), ...] as the `series` file says."""
         entries = []
         for line in (self.dir / "series").read_text().splitlines():
             words = line.split("#", 1)[0].split()
             if words:
-                entries.append((words[0], words[1:]))
+                entries.append((words[0], [NewFile.parse(word) for word in words[1:]]))
         return entries
 
     def user_tree(self):
@@ -178,8 +197,8 @@ def bases(kind):
     return [Base(kind, version) for version in sorted(found, key=version_key)]
 
 
-def base(kind, version=None):
-    """The base for @version, or the lowest one there is."""
+def base(kind, version=None, variable=None):
+    """The base for @version, which the user gave in @variable, or the lowest one there is."""
     found = bases(kind)
     if not found:
         raise Error(f"no base there: {kind}/*/series")
@@ -188,7 +207,7 @@ def base(kind, version=None):
     for entry in found:
         if entry.version == version:
             return entry
-    raise Error(f"{kind.upper()}={version}: no such base; there is "
+    raise Error(f"{variable or kind.upper()}={version}: no such base; there is "
                 f"{', '.join(entry.version for entry in found)} (a base is a directory "
                 f"{kind}/<version> with a series file)")
 

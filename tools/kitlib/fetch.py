@@ -130,6 +130,17 @@ class Archive:
         raise Error(f"apt did not leave {package} {version} in {shorten(dest)}")
 
 
+    def download_set(self, packages, dest):
+        """Downloads @packages and all they depend on to @dest, which is emptied first; returns the files."""
+        say(f"fetching {', '.join(packages)} and what they need (Debian {self.suite})")
+        self._apt("apt-get", "update", "-qq")
+        shutil.rmtree(dest, ignore_errors=True)
+        (dest / "partial").mkdir(parents=True)
+        self._apt("apt-get", "install", "-qq", "-y", "--download-only", "--no-install-recommends",
+                  "-o", f"Dir::Cache::archives={dest}", *packages)
+        return sorted(dest.glob("*.deb"))
+
+
 def unpack_deb(deb, dest):
     """Unpacks @deb into @dest, atomically: what is there is whole."""
     part = dest.with_name(dest.name + ".part")
@@ -147,6 +158,29 @@ def private(package, suite, arch=None):
         deb, _ = Archive(suite, arch).download(package, APT / "download")
         unpack_deb(deb, dest)
         deb.unlink()
+    return dest
+
+
+SET_LIST = ".packages"            # of private_set(): what was asked for, and what came
+
+
+def private_set(name, packages, suite, arch):
+    """@packages and all they depend on, unpacked on top of one another under work/."""
+    dest = WORK / "pkg" / f"{name}-{arch}"
+    asked = f"asked: {' '.join(packages)}\n"
+    if (dest / SET_LIST).exists() and (dest / SET_LIST).read_text().startswith(asked):
+        return dest
+    downloads = APT / "download" / name
+    debs = Archive(suite, arch).download_set(packages, downloads)
+    part = dest.with_name(dest.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    for deb in debs:
+        run(["dpkg-deb", "-x", deb, part])
+    (part / SET_LIST).write_text(asked + "".join(f"{deb.name}\n" for deb in debs))
+    shutil.rmtree(dest, ignore_errors=True)
+    part.rename(dest)
+    shutil.rmtree(downloads)
     return dest
 
 

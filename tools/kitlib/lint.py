@@ -48,14 +48,17 @@ def consistency(base):
         yield f"{where}/series names {name}, which is not there"
     for name in sorted({name for name in listed if listed.count(name) > 1}):
         yield f"{where}/series names {name} twice"
-    owner = {}
+    owner, sources = {}, set()
     for patch, new in base.series():
-        for name in new:
+        for name, source in new:
             if name in owner:
                 yield f"{where}/series: {name} belongs to {owner[name]} and to {patch}"
+            elif source in sources:
+                yield f"{where}/series names {source} twice"
             owner[name] = patch
-            if not (base.files / name).is_file():
-                yield f"{where}/series names {name}, which is not in {shorten(base.files)}"
+            sources.add(source)
+            if not (base.files / source).is_file():
+                yield f"{where}/series names {source}, which is not in {shorten(base.files)}"
     for patch in sorted(there):
         for name in re.findall(r"^\+\+\+ b/(.*)$", (base.dir / patch).read_text(), re.M):
             if name in owner:
@@ -112,8 +115,9 @@ def round_trip(base):
             yield f"{where}: refresh would call it {number:04d}-{slug}"
         if text != (base.dir / patch).read_text():
             yield f"{where}: refresh would write other bytes: 'make tree refresh' and look"
-        if added != new:
-            yield f"{where}: brings {' '.join(added) or 'nothing'}, and series says {' '.join(new) or 'nothing'}"
+        said = [path for path, _ in new]
+        if added != said:
+            yield f"{where}: brings {' '.join(added) or 'nothing'}, and series says {' '.join(said) or 'nothing'}"
 
 
 def worktree(base, name, *options):
@@ -180,7 +184,7 @@ def kernel_doc(base):
     """kernel-doc comments of the new files are well-formed"""
     if base.kind != "linux":
         return
-    files = [name for _, new in base.series() for name in new if name.endswith((".c", ".h"))]
+    files = [source for _, new in base.series() for _, source in new if source.endswith((".c", ".h"))]
     for name in files:
         proc = run(["perl", "scripts/kernel-doc", "-none", "-Werror", (base.files / name).resolve()],
                    cwd=base.tree, check=False)
@@ -191,6 +195,7 @@ def kernel_doc(base):
 
 # --- one series: every prefix ------------------------------------------------
 
+NICE = ["nice", "-n", "10"]      # VMs may be running next to it
 WARNING = re.compile(r"^(?:\.\./)*(\S+?):(\d+):(?:\d+:)? (?:warning|error): (.*)$")
 
 
@@ -215,17 +220,25 @@ class KernelPrefix:
         self.base, self.path = base, path
         (path / "build").mkdir(exist_ok=True)
         self.log = path / "build/build.log"
+        self.configured = None
+
+    def configure(self):
+        """Again only for a commit that brings options."""
+        head = git(self.path, "rev-parse", "HEAD")
+        if not self.configured or git(self.path, "diff", "--name-only", self.configured, head, "--", "*Kconfig*"):
+            paths = [build.CONFIG / f"{name}.config" for name in build.KERNELS[""]]
+            build.configure_kernel(self.path, self.path / "build", paths, self.log, strict=False)
+            self.configured = head
 
     def compile(self, names, progress):
         out, mark = self.path / "build", self.log.stat().st_size if self.log.exists() else 0
-        paths = [build.CONFIG / f"{name}.config" for name in build.KERNELS[""]]
-        build.configure_kernel(self.path, out, paths, self.log, strict=False)
+        self.configure()
         sparse = shutil.which("sparse")
         objects = [re.sub(r"\.[cS]$", ".o", name) for name in names if (self.path / name).exists()]
         if not objects:       # make would take that for everything
             return ""
         flags = ["W=1", *(["C=1", f"CHECK={sparse}"] if sparse else [])]
-        logged(build.kernel_make(self.path, out, *flags, *objects), self.log, progress,
+        logged([*NICE, *build.kernel_make(self.path, out, *flags, *objects)], self.log, progress,
                lambda line: progress.step(line.strip()), env=build.KBUILD_ENV)
         return self.log.read_bytes()[mark:].decode(errors="replace")
 
@@ -247,7 +260,7 @@ class QemuPrefix:
         wanted = [f"../{name}^" for name in names
                   if (self.path / name).exists() and f'"../{name}"' in database]
         if wanted:
-            logged(["ninja", f"-j{build.JOBS}", *wanted], self.log, progress, build.ninja_step,
+            logged([*NICE, "ninja", f"-j{build.JOBS}", *wanted], self.log, progress, build.ninja_step,
                    cwd=out, env=self.env)
         return self.log.read_bytes()[mark:].decode(errors="replace")
 
@@ -259,7 +272,8 @@ def prefixes(base):
         return
     # What was found good once is not compiled again: content, tools, flags.
     tools = [build.compiler(f"{build.CROSS}gcc"), *build.QEMU_OPTIONS,
-             *(path.read_bytes() for path in sorted(build.CONFIG.glob("*.config")))]
+             *(path.read_bytes() for path in sorted(build.CONFIG.glob("*.config"))),
+             build.DEVICES.read_bytes() if base.kind == "qemu" else ""]
     good = LINT / f"{base.name}.good"
     known = set(good.read_text().split()) if good.exists() else set()
     trees = [git(base.tree, "rev-parse", f"{commit}^{{tree}}") for commit in [base_sha, *commits]]
@@ -338,7 +352,7 @@ def scripts():
 def orphans():
     """every file in files/ belongs to a series"""
     for kind in KINDS:
-        used = {name for base in bases(kind) for _, new in base.series() for name in new}
+        used = {source for base in bases(kind) for _, new in base.series() for _, source in new}
         root = ROOT / kind / "files"
         for path in sorted(root.rglob("*")):
             if path.is_file() and str(path.relative_to(root)) not in used:
@@ -381,8 +395,7 @@ def problems(check, base):
         return list(check())
     if check not in NEEDS_TREE:
         return list(check(base))
-    with lock(base.name):
-        tree.base_commit(base)
+    tree.known_base(base)
     # Only the object store is read and added to: a build may go on meanwhile.
     with lock(f"lint-{base.name}"):
         return list(check(base))

@@ -9,6 +9,7 @@ What make() remembers, in the tree's own git:
   refs/kit/made    the last commit that make() or refresh() knows to be what
                    the project says; anything else in the tree is local work
   kit.stamp        hash of the base, the series, its patches and new files
+  kit.patches      the same without the new files
 """
 
 import hashlib
@@ -19,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 from . import fetch
-from .common import (Error, Base, git, KINDS, ROOT, run, say, shorten, warn)
+from .common import (Error, NewFile, bases, git, KINDS, lock, ROOT, run, say, shorten, warn)
 
 
 # --- what the project says ---------------------------------------------------
@@ -32,12 +33,21 @@ def base_commit(base):
     return fetch.from_debian(base)
 
 
-def stamp(base, base_sha):
-    """Hash of everything that the patched tree is made from."""
+def known_base(base):
+    """base_commit() for those who only read: it waits for no build that goes on in the tree."""
+    found = None if base.user_tree() else fetch.known_debian(base)
+    if found:
+        return found
+    with lock(base.name):
+        return base_commit(base)
+
+
+def stamp(base, base_sha, files=True):
+    """Hash of everything that the patched tree is made from, or all but the new files."""
     digest = hashlib.sha256(git(base.tree, "rev-parse", f"{base_sha}^{{tree}}").encode())
     for patch, new in base.series():
-        digest.update(" ".join([patch, *new]).encode() + b"\n")
-        for path in [base.dir / patch, *(base.files / name for name in new)]:
+        digest.update(series_line(patch, new).encode() + b"\n")
+        for path in [base.dir / patch, *(base.files / source for _, source in new if files)]:
             try:
                 digest.update(b"%o " % (path.stat().st_mode & 0o111))
                 digest.update(path.read_bytes())
@@ -45,6 +55,10 @@ def stamp(base, base_sha):
                 raise Error(f"{shorten(base.dir / 'series')} names {shorten(path)}, "
                             "which is not there") from None
     return digest.hexdigest()
+
+
+def series_line(patch, new):
+    return " ".join([patch, *map(str, new)])
 
 
 def failed_hunk(patch, stderr):
@@ -62,8 +76,8 @@ def failed_hunk(patch, stderr):
     return f"{name}:{line}"
 
 
-def generate(base, base_sha):
-    """The series as commits upon @base_sha; returns the last one.
+def generate(base, base_sha, entries=None):
+    """The series, or @entries like it, as commits upon @base_sha; returns the last one.
 
     Works in the object store alone. The commits depend on the project's files
     only, so the same series gives the same commits everywhere.
@@ -73,7 +87,7 @@ def generate(base, base_sha):
         scratch = Path(scratch)
         index = {"GIT_INDEX_FILE": str(scratch / "index")}
         git(base.tree, "read-tree", base_sha, env=index)
-        for patch, new in base.series():
+        for patch, new in base.series() if entries is None else entries:
             tip = apply_patch(base, base.dir / patch, new, tip, index, scratch)
     return tip
 
@@ -94,11 +108,11 @@ def apply_patch(base, patch, new, parent, index, scratch):
             origin = git(base.tree, "log", "-1", "--format=%s", "refs/kit/base")
             raise Error(f"{shorten(patch)} does not apply to {origin.removeprefix('base: ')}: "
                         f"{failed_hunk(patch, proc.stderr)}")
-    for name in new:
+    for name, source in new:
         if git(base.tree, "ls-files", "--", name, env=index):
             raise Error(f"{shorten(base.dir / 'series')}: {patch.name} brings {name}, "
                         "which the tree already has")
-        path = base.files / name
+        path = base.files / source
         mode = "100755" if os.access(path, os.X_OK) else "100644"
         blob = git(base.tree, "hash-object", "-w", "--no-filters", path.resolve())
         git(base.tree, "update-index", "--add", "--cacheinfo", f"{mode},{blob},{name}", env=index)
@@ -161,6 +175,7 @@ def remember(base, commit, base_sha, mark):
     git(base.tree, "update-ref", "refs/kit/made", commit)
     git(base.tree, "tag", "-f", "base", base_sha)
     git(base.tree, "config", "kit.stamp", mark)
+    git(base.tree, "config", "kit.patches", stamp(base, base_sha, files=False))
 
 
 def local_work(base, made):
@@ -313,12 +328,22 @@ def refresh(base, force=False):
         raise Error(f"{name} holds uncommitted edits ({some(changed)}): commit them first (new "
                     "files with 'git add -f')")
     base_sha = git(tree, "rev-parse", "base^{commit}")
+    taken = set()
     if not force and base.series():
         old = git(tree, "config", "kit.stamp", check=False)
         if old != stamp(base, base_sha):
-            raise Error(f"{shorten(base.dir)} or its files have changed since {name} was made from "
-                        "them: 'make tree' first (or 'make refresh FORCE=1': the tree wins)")
+            what = f"{shorten(base.dir)} or its files have changed since {name} was made from them"
+            again = f"make tree {base.kind.upper()}={base.version}"
+            if ref(tree, "HEAD") == ref(tree, "refs/kit/made"):
+                # Another base's refresh did it, as a rule. There is nothing to lose here.
+                say(f"{what}, and it holds nothing of yours: '{again}' takes them over")
+                return
+            if git(tree, "config", "kit.patches", check=False) != stamp(base, base_sha, files=False):
+                raise Error(f"{what}: '{again}' first (or 'make refresh FORCE=1': the tree wins)")
+            taken = changed_elsewhere(base)
 
+    # What bases share stays where it is, whatever its path in this tree.
+    sources = {path: source for _, new in base.series() for path, source in new}
     entries, owner = [], {}
     for number, commit in enumerate(commits(tree, base_sha), 1):
         slug, text, added = split(tree, commit)
@@ -334,15 +359,53 @@ def refresh(base, force=False):
                 raise Error(f"{name}: \"{subject}\" edits {path}, which \"{first}\" brings: a new "
                             f"file belongs to one commit; 'git commit --fixup {first.split()[0]}'")
         owner.update({path: subject for path in added})
-        entries.append((f"{number:04d}-{slug}", text, added))
+        entries.append((f"{number:04d}-{slug}", text,
+                        [NewFile(path, sources.get(path, path)) for path in added]))
 
-    write_series(base, entries)
+    if not force:
+        keep_shared(base, [new for _, _, added in entries for new in added], sources.values())
+    write_series(base, entries, taken)
     # What was written must give the same tree again; and the tree stands on it.
     tip = generate(base, base_sha)
-    if not same_content(tree, "HEAD", tip):
+    differs = git(tree, "diff", "--name-only", "--no-renames", "HEAD", tip).splitlines()
+    if set(differs) - taken:
         raise Error(f"{shorten(base.dir)}: the series just written does not give {name} again")
     git(tree, "reset", "-q", "--soft", tip)
+    if differs:
+        git(tree, "checkout", "-q", "HEAD", "--", *differs)
+        say(f"{name}: took over {some(differs)}, changed in {shorten(base.files)} since")
     remember(base, tip, base_sha, stamp(base, base_sha))
+
+
+def changed_elsewhere(base):
+    """Paths of new files whose source is not what the tree was made from: another base's refresh.
+
+    They are taken over, unless this tree has edited them as well.
+    """
+    tree, changed = base.tree, set()
+    for path, source in (new for _, files in base.series() for new in files):
+        made = git(tree, "show", f"refs/kit/made:{path}", binary=True)
+        if (base.files / source).read_bytes() == made:
+            continue
+        mine = git(tree, "show", f"HEAD:{path}", binary=True, check=False)
+        if mine not in (made, (base.files / source).read_bytes()):
+            raise Error(
+                f"{shorten(base.files / source)} and {path} in {shorten(tree)} have both changed: copy "
+                f"the one over the other, merge, and 'git commit --fixup' in {shorten(tree)}; then "
+                f"'make refresh {base.kind.upper()}={base.version} FORCE=1'")
+        changed.add(path)
+    return changed
+
+
+def keep_shared(base, files, known):
+    """A file that this base has not brought before may be another's, and newer there."""
+    for path, source in files:
+        there = base.files / source
+        if source not in known and there.exists() and \
+                there.read_bytes() != git(base.tree, "show", f"HEAD:{path}", binary=True):
+            raise Error(f"{shorten(there)} is there already and differs from {path} in "
+                        f"{shorten(base.tree)}: bring the two together there first (or 'make refresh "
+                        "FORCE=1': the tree wins)")
 
 
 def write_if_changed(path, data, mode=0o644):
@@ -355,30 +418,38 @@ def write_if_changed(path, data, mode=0o644):
     return True
 
 
-def write_series(base, entries):
-    """Writes the project's side: only what differs is touched."""
-    written = 0
-    had = {name for _, new in base.series() for name in new}
+def write_series(base, entries, keep=()):
+    """Writes the project's side: only what differs is touched, and no new file whose path is in @keep."""
+    written, changed = 0, set()
+    had = {source for _, new in base.series() for _, source in new}
     for patch, text, added in entries:
         written += write_if_changed(base.dir / patch, text.encode())
-        for name in added:
-            data = git(base.tree, "show", f"HEAD:{name}", binary=True)
-            mode = git(base.tree, "ls-tree", "HEAD", "--", name).split()[0]
-            written += write_if_changed(base.files / name, data, int(mode[-3:], 8))
-    lines = [" ".join([patch, *added]) for patch, _, added in entries]
+        for path, source in added:
+            if path in keep:
+                continue
+            data = git(base.tree, "show", f"HEAD:{path}", binary=True)
+            mode = git(base.tree, "ls-tree", "HEAD", "--", path).split()[0]
+            if write_if_changed(base.files / source, data, int(mode[-3:], 8)):
+                changed.add(source)
+    written += len(changed)
+    lines = [series_line(patch, added) for patch, _, added in entries]
     for old in base.dir.glob("*.patch"):
         if old.name not in {patch for patch, _, _ in entries}:
             old.unlink()
             written += 1
     written += write_if_changed(base.dir / "series", "".join(f"{line}\n" for line in lines).encode())
     # A new file that no base brings any more is gone.
-    others = {name for path in (ROOT / base.kind).glob("*/series")
-              for _, new in Base(base.kind, path.parent.name).series() for name in new}
-    for name in had - others:
+    used = {source for other in bases(base.kind) for _, new in other.series() for _, source in new}
+    for name in had - used:
         (base.files / name).unlink(missing_ok=True)
         written += 1
     say(f"{shorten(base.dir)}: {len(entries)} patches, "
         f"{f'{written} files written' if written else 'nothing changed'}")
+    for other in bases(base.kind):
+        shared = sorted(changed & {source for _, new in other.series() for _, source in new})
+        if shared and other.version != base.version and (other.tree / ".git").exists():
+            say(f"{shorten(other.tree)} shares {some(shared)}: 'make tree "
+                f"{other.kind.upper()}={other.version}' takes over what changed")
 
 
 def series(base, out):

@@ -2,7 +2,8 @@
 /*
  * Inventory of the CPUs that the MADT describes with GICC structures.
  *
- * Depends on ACPICA's table definitions and nothing else of the kernel.
+ * Depends on ACPICA's definitions and phys_cpuid_t, and nothing else of the
+ * kernel.
  */
 #ifndef _LINUX_ACPI_GICC_H
 #define _LINUX_ACPI_GICC_H
@@ -103,5 +104,8 @@ int acpi_gicc_find_uid(const struct acpi_gicc_inventory *inv, u32 uid);
 int acpi_gicc_find_mpidr(const struct acpi_gicc_inventory *inv, u64 mpidr);
 int acpi_gicc_check_mat(const void *buf, size_t len,
 			const struct acpi_madt_generic_interrupt *gicc);
+
+/* Looks into the kernel's own inventory: arch/arm64/kernel/acpi_gicc.c */
+phys_cpuid_t acpi_gicc_phys_id(acpi_handle handle, u32 acpi_id);
 
 #endif

@@ -256,6 +256,7 @@ static bool virt_cpu_property_may_differ(const ObjectProperty *prop)
     static const char * const names[] = {
         "socket-id", "cluster-id", "core-id", "thread-id", "node-id",
         "mp-affinity", "hotplugged", "hotpluggable", "realized",
+        "x-psci-deny-on", "x-psci-lose-on", "x-no-crc32",
     };
     int i;
 

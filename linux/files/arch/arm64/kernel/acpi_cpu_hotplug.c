@@ -4,7 +4,8 @@
  *
  * Every CPU of the GICC inventory is possible from boot on: it has a logical
  * id, an MPIDR, per-CPU areas and a redistributor. Only "present" changes,
- * and it follows firmware, see Documentation/arm64/cpu-hotplug.rst.
+ * and it follows firmware, see "CPU hotplug through ACPI" in the arm64
+ * documentation.
  */
 
 #define pr_fmt(fmt) "ACPI: CPU hotplug: " fmt
@@ -18,13 +19,15 @@
 #include <linux/irqchip/arm-gic-v3.h>
 #include <linux/kernel.h>
 #include <linux/smp.h>
+#include <linux/string.h>
 
 #include <acpi/processor.h>
 #include <asm/acpi.h>
+#include <asm/cpu.h>
 #include <asm/smp_plat.h>
 
 /**
- * acpi_map_cpu - make a CPU present that firmware has added
+ * acpi_map_cpu - make a CPU present that firmware has added, or has at boot
  * @handle: its processor device
  * @physid: its MPIDR
  * @acpi_id: its ACPI Processor UID
@@ -41,7 +44,8 @@ int acpi_map_cpu(acpi_handle handle, phys_cpuid_t physid, u32 acpi_id,
 {
 	int cpu = get_cpu_for_acpi_id(acpi_id);
 
-	if (cpu < 0 || !cpu_possible(cpu) || !setup_max_cpus) {
+	if (cpu < 0 || !cpu_possible(cpu) ||
+	    (!setup_max_cpus && !cpu_present(cpu))) {
 		/* What boot leaves out is nobody's surprise */
 		if (system_state == SYSTEM_RUNNING)
 			pr_err("CPU with UID %u, MPIDR 0x%llx cannot be used: nr_cpus=, maxcpus=0 or nosmp\n",
@@ -52,7 +56,7 @@ int acpi_map_cpu(acpi_handle handle, phys_cpuid_t physid, u32 acpi_id,
 	if (get_cpu_device(cpu))
 		return -EEXIST;
 
-	if (!gic_v3_cpu_has_rdist(cpu)) {
+	if (!cpu_present(cpu) && !gic_v3_cpu_has_rdist(cpu)) {
 		pr_err(FW_BUG "CPU%d: no GICR range has the redistributor of MPIDR 0x%llx, refused\n",
 		       cpu, physid);
 		return -ENXIO;
@@ -65,9 +69,10 @@ int acpi_map_cpu(acpi_handle handle, phys_cpuid_t physid, u32 acpi_id,
 
 /**
  * acpi_unmap_cpu - undo acpi_map_cpu()
- * @cpu: logical id of a CPU that is offline and unregistered
+ * @cpu: logical id of a CPU that is not registered
  *
- * The id keeps its MPIDR, UID and node, for when the CPU comes back.
+ * The id keeps its MPIDR, UID and node, for when the CPU comes back. A CPU
+ * that boot brought up, and that could not be registered then, keeps running.
  *
  * Context: process context, cpu_add_remove_lock and cpu_hotplug_lock held for
  * writing.
@@ -75,7 +80,8 @@ int acpi_map_cpu(acpi_handle handle, phys_cpuid_t physid, u32 acpi_id,
  */
 int acpi_unmap_cpu(int cpu)
 {
-	set_cpu_present(cpu, false);
+	if (!cpu_online(cpu))
+		set_cpu_present(cpu, false);
 	return 0;
 }
 
@@ -84,28 +90,60 @@ int acpi_unmap_cpu(int cpu)
  * Event Device has its handler: its event is lost where the interrupt is edge
  * triggered, as the GIC takes it for a level until it is told.
  */
-static acpi_status __init add_missed_cpu(acpi_handle handle, u32 level,
-					 void *context, void **retval)
+static void __init add_missed_cpu(acpi_handle handle, int cpu)
 {
-	unsigned long long uid, sta;
 	u32 status = ACPI_OST_SC_NON_SPECIFIC_FAILURE;
-	int cpu;
-
-	if (ACPI_FAILURE(acpi_evaluate_integer(handle, "_UID", NULL, &uid)))
-		return AE_OK;
-
-	cpu = get_cpu_for_acpi_id(uid);
-	if (cpu < 0 || cpu_present(cpu) || !acpi_cpu_hotpluggable(cpu))
-		return AE_OK;
-
-	if (ACPI_FAILURE(acpi_bus_get_status_handle(handle, &sta)) ||
-	    !(sta & ACPI_STA_DEVICE_ENABLED))
-		return AE_OK;
 
 	acpi_bus_scan(handle);
 	if (cpu_present(cpu))
 		status = ACPI_OST_SC_SUCCESS;
 	acpi_evaluate_ost(handle, ACPI_NOTIFY_DEVICE_CHECK, status, NULL);
+}
+
+/*
+ * A CPU that the MADT calls enabled, and that was ejected before this kernel
+ * was started with kexec: firmware has not written the MADT anew since.
+ */
+static void __init drop_ejected_cpu(int cpu)
+{
+	pr_info("CPU%d: enabled in the MADT, but not there any more\n", cpu);
+
+	cpu_maps_update_begin();
+	cpus_write_lock();
+
+	if (get_cpu_device(cpu))
+		arch_unregister_cpu(cpu);
+	set_cpu_present(cpu, false);
+
+	cpus_write_unlock();
+	cpu_maps_update_done();
+}
+
+/* Boot went by the MADT, the scan by _STA: what they disagree on is settled. */
+static acpi_status __init settle_cpu(acpi_handle handle, u32 level,
+				     void *context, void **retval)
+{
+	struct acpi_device *adev = acpi_fetch_acpi_dev(handle);
+	unsigned long long uid, sta;
+	bool there;
+	int cpu;
+
+	if (!adev || strcmp(acpi_device_hid(adev), ACPI_PROCESSOR_DEVICE_HID) ||
+	    ACPI_FAILURE(acpi_evaluate_integer(handle, "_UID", NULL, &uid)) ||
+	    ACPI_FAILURE(acpi_bus_get_status_handle(handle, &sta)))
+		return AE_OK;
+
+	cpu = get_cpu_for_acpi_id(uid);
+	if (cpu < 0)
+		return AE_OK;
+
+	there = (sta & ACPI_STA_DEVICE_PRESENT) &&
+		(sta & ACPI_STA_DEVICE_ENABLED);
+	if (there && !cpu_present(cpu) && acpi_cpu_hotpluggable(cpu))
+		add_missed_cpu(handle, cpu);
+	else if (!there && cpu_present(cpu) && !cpu_online(cpu) &&
+		 !adev->handler)
+		drop_ejected_cpu(cpu);
 	return AE_OK;
 }
 
@@ -142,7 +180,8 @@ static int __init acpi_cpu_hotplug_init(void)
 	lock_device_hotplug();
 
 	acpi_scan_lock_acquire();
-	acpi_get_devices(ACPI_PROCESSOR_DEVICE_HID, add_missed_cpu, NULL, NULL);
+	acpi_walk_namespace(ACPI_TYPE_DEVICE, ACPI_ROOT_OBJECT, ACPI_UINT32_MAX,
+			    settle_cpu, NULL, NULL, NULL);
 	acpi_scan_lock_release();
 
 	online_cpus_found_by_scan();

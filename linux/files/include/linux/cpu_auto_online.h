@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What becomes of CPUs that firmware adds to the running system.
+ */
+#ifndef _LINUX_CPU_AUTO_ONLINE_H
+#define _LINUX_CPU_AUTO_ONLINE_H
+
+struct device;
+struct device_attribute;
+
+#ifdef CONFIG_ACPI_HOTPLUG_CPU
+extern struct device_attribute dev_attr_auto_online;
+
+void cpu_auto_online(struct device *dev);
+#else
+static inline void cpu_auto_online(struct device *dev) {}
+#endif
+
+#endif

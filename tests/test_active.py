@@ -1,0 +1,96 @@
+"""Row 31: what watches and serves each CPU does so for one that came, before and after it went and came back."""
+
+import contextlib
+import re
+
+import pytest
+
+from cpuhp import scenario
+from cpuhp.vm import wait_until
+
+TRACING = "/sys/kernel/tracing"
+PROBED = "__arm64_sys_execve"       # what taskset calls on the CPU that it has moved to
+
+
+def traced(vm, cpu, script, pattern):
+    """While a script runs, that CPU records an event that matches."""
+    vm.sh(f"echo > {TRACING}/trace")
+    vm.sh(script)
+    trace = vm.sh(f"cat {TRACING}/per_cpu/cpu{cpu}/trace")
+    assert re.search(pattern, trace), trace
+
+
+def counts(vm):
+    return list(map(int, vm.sh("bpfcount read").split()))
+
+
+@contextlib.contextmanager
+def watched(vm):
+    """A kprobe and the workqueues are traced, and a BPF program counts, for the whole block."""
+    vm.sh(f"mount -t tracefs tracefs {TRACING}; mount -t bpf bpf /sys/fs/bpf;"
+          f" cd {TRACING} && echo 'p:test/exec {PROBED}' > kprobe_events && echo 1 > events/test/exec/enable &&"
+          " echo 1 > events/workqueue/workqueue_execute_start/enable")
+    pid = int(vm.sh(f"bpfcount attach {PROBED} > /dev/null 2>&1 & echo $!"))
+    wait_until("the BPF program to be attached", lambda: vm.run("bpfcount read").status == 0)
+    yield
+    vm.sh(f"kill {pid}; cd {TRACING}; echo 0 > events/enable; echo > kprobe_events")
+
+
+def find_interrupt(vm):
+    """The interrupt of the agent's own virtqueues, and its thread."""
+    number = int(vm.sh("sed -n 's/^ *\\([0-9]*\\):.*virtio[0-9]*-virtqueues$/\\1/p' /proc/interrupts"))
+    thread = int(vm.sh(f"ps -o pid,args | sed -n 's/^ *\\([0-9]*\\) \\[irq\\/{number}-.*/\\1/p'"))
+    return number, scenario.Task(vm, thread)
+
+
+def interrupts_on(vm, number, cpu):
+    """How often an interrupt came on a CPU."""
+    head, *lines = vm.sh("cat /proc/interrupts").splitlines()
+    line, = [line.split() for line in lines if line.split()[0] == f"{number}:"]
+    return int(line[head.split().index(f"CPU{cpu}") + 1])
+
+
+def interrupt_moves_to(vm, number, thread, cpu):
+    """Moved to a CPU, the interrupt comes there, and its thread serves it there."""
+    vm.sh(f"echo {cpu} > /proc/irq/{number}/smp_affinity_list")
+    before = interrupts_on(vm, number, cpu)
+    wait_until("the thread to move", lambda: thread.cpu() == cpu)
+    assert interrupts_on(vm, number, cpu) > before
+    assert thread.allowed() == str(cpu)
+
+
+def all_work_on(vm, cpu, number, thread):
+    assert int(vm.sh(f"perfcount {cpu}")) > 100000
+    before = counts(vm)
+    traced(vm, cpu, f"taskset -c {cpu} true", r" exec: \(" + PROBED)
+    assert counts(vm)[cpu] > before[cpu]
+    traced(vm, cpu, "echo 1 > /proc/sys/vm/stat_refresh", r"workqueue_execute_start: .*refresh_vm_stats")
+    interrupt_moves_to(vm, number, thread, cpu)
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=4", append="threadirqs")
+def test_all_of_it_active(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |       -> 2 added: a counter, a kprobe, a bound work item, a threaded interrupt and a BPF program work
+                        there; 2 offline, online, ejected with all of them active; and once more
+    """
+    number, thread = find_interrupt(vm)
+    with watched(vm):
+        for _ in range(2):
+            scenario.add(vm, 2)
+            scenario.online(vm, 2)
+            all_work_on(vm, 2, number, thread)
+
+            vm.sh("perfcount 2 100000 > /dev/null 2>&1 &")
+            scenario.offline(vm, 2)
+            assert thread.cpu() in {0, 1}
+            scenario.online(vm, 2)
+            all_work_on(vm, 2, number, thread)
+
+            vm.sh("killall perfcount; perfcount 2 100000 > /dev/null 2>&1 &")
+            scenario.eject(vm, 2)
+            before = counts(vm)
+            all_work_on(vm, 1, number, thread)
+            assert counts(vm)[2] == before[2]
+            vm.sh("killall perfcount")

@@ -1,0 +1,111 @@
+"""Rows 11 and 19: a CPU that fails on its way up or down, and who races with an eject."""
+
+import re
+
+import pytest
+
+from cpuhp import scenario
+
+SMP = "cpus=2,maxcpus=4"
+CPU = 2
+DIRECTORY = f"{scenario.CPU_SYSFS}/cpu{CPU}"
+RACES = 8
+
+# For each state that may fail: how an attempt to go there ended, on the way up and then on the way down
+EACH_STATE = f"""
+cd {DIRECTORY}
+each() {{
+    for state in $(sed -n 's/^ *\\([0-9]*\\): .*/\\1/p' ../hotplug/states); do
+        echo $state > hotplug/fail 2> /dev/null || continue
+        echo $1 > online 2> /dev/null && how=passed || how=refused
+        echo -1 > hotplug/fail
+        case $how,$(cat online) in
+        passed,$1) echo $2 > online && echo $1 $state $how || echo $1 $state stuck ;;
+        refused,$2) echo $1 $state $how ;;
+        *) echo $1 $state half-way ;;
+        esac
+    done
+}}
+each 1 0
+echo 1 > online
+each 0 1
+"""
+
+
+@pytest.mark.vm(smp=SMP)
+def test_each_state_fails(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2; each state of its way up, and of its way down, fails: it is back where it was, and works;
+                       an eject that meets such a failure tries once more
+    """
+    scenario.add(vm, CPU)
+    results = [line.split() for line in vm.sh(EACH_STATE, timeout=240).splitlines()]
+    assert not [line for line in results if line[2] not in ("refused", "passed")], results
+    up, down = ([state for way, state, how in results if (way, how) == (direction, "refused")] for direction in "10")
+    assert len(up) >= 20 and len(down) >= 5, results
+    scenario.works(vm, CPU)
+
+    vm.sh(f"echo {down[-1]} > {DIRECTORY}/hotplug/fail")
+    scenario.eject(vm, CPU)
+    scenario.add(vm, CPU)
+    scenario.online(vm, CPU)
+    scenario.works(vm, CPU)
+
+
+def does_not_come_up(vm):
+    """EIO, as often as it is tried; the CPU stays present."""
+    masks = vm.masks()
+    result = vm.run(f"echo 1 > {DIRECTORY}/online")
+    assert result.status != 0 and "Input/output error" in result.output
+    assert vm.masks() == masks
+    assert vm.cpu_directories() == masks["present"]
+
+
+@pytest.mark.vm(smp=SMP)
+def test_success_and_nothing_runs(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, whose CPU_ON says success while nothing runs: EIO, named; once it does run: works
+    """
+    scenario.add(vm, CPU, **{"x-psci-lose-on": True})
+    does_not_come_up(vm)
+    assert re.search(r"CPU2: failed to come online", vm.dmesg())
+    vm.qmp("qom-set", path=f"/machine/peripheral/core{CPU}", property="x-psci-lose-on", value=False)
+    scenario.online(vm, CPU)
+    scenario.works(vm, CPU)
+    scenario.eject(vm, CPU)
+
+
+@pytest.mark.vm(smp=SMP)
+def test_lacks_a_feature(vm, dialect):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2 without CRC32, which the others have: EIO, named, twice; ejected; a good one: works
+    """
+    scenario.add(vm, CPU, **{"x-no-crc32": True})
+    for attempt in (1, 2):
+        does_not_come_up(vm)
+        assert len(re.findall(r"CPU2: Detected conflict for capability .*CRC32", vm.dmesg())) == attempt
+    scenario.eject(vm, CPU)
+    scenario.add(vm, CPU)
+    scenario.online(vm, CPU)
+    scenario.works(vm, CPU)
+
+
+@pytest.mark.vm(smp=SMP)
+def test_toggles_race_with_an_eject(vm, dialect):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2 -> ejected, again and again, while others switch it on and off all the time
+    """
+    toggle = f"while :; do for way in 1 0; do echo $way > {DIRECTORY}/online; cat {DIRECTORY}/topology/*; done; done"
+    pids = [vm.sh(f"sh -c '{toggle}' > /dev/null 2>&1 & echo $!") for _ in range(2)]
+    for _ in range(RACES):
+        scenario.add(vm, CPU)
+        vm.sh("sleep 0.3")
+        scenario.eject(vm, CPU)
+    vm.sh(f"kill -9 {' '.join(pids)}")
+    scenario.add(vm, CPU)
+    scenario.online(vm, CPU)
+    scenario.works(vm, CPU)

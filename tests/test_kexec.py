@@ -1,0 +1,94 @@
+"""Rows 14 and 33: the next kernel, started by kexec or by a panic, finds the CPUs that are there."""
+
+import pytest
+
+from cpuhp import elfcore, kexec, scenario
+from cpuhp.vm import wait_until
+
+
+def eject_cold_plugged(vm, core):
+    """device_del of a CPU of cpus=, which has no id, by its QOM path."""
+    path, = [entry["qom-path"] for entry in vm.qmp("query-hotpluggable-cpus") if entry["props"]["core-id"] == core]
+    since = vm.mark()
+    vm.qmp("device_del", id=path)
+    vm.wait_event("DEVICE_DELETED", since, match=lambda data: data.get("path") == path)
+    wait_until(f"cpu{core} to leave the present mask", lambda: core not in vm.masks()["present"])
+
+
+def test_kexec(boot, linux, dialect):
+    """Row 14.  The MADT stays as it was at the first boot: it calls 0 and 1 enabled, and not 2 and 3.
+
+    CPU  0 1 | 2 3
+         x x |             -> 3 added:            kexec: 0, 1, 3 are online
+         x x |   x         -> 1 and 3 ejected:    kexec: 0 alone; 1 and 3 come back
+         x x |   x         -> kexec, maxcpus=2:   0, 1, 3 are there, two of them online; the third follows
+    """
+    with boot(smp="cpus=2,maxcpus=4", dialect=dialect, args=kexec.disks(linux)) as vm:
+        def boots_with(cpus, online=None, append=""):
+            kexec.reboot(vm, append)
+            vm.gate()
+            assert vm.masks()["present"] == vm.cpu_directories() == cpus
+            assert len(vm.masks()["online"]) == (online or len(cpus))
+
+        scenario.add(vm, 3)
+        scenario.online(vm, 3)
+        boots_with({0, 1, 3})
+        scenario.works(vm, 3)
+
+        scenario.eject(vm, 3)
+        eject_cold_plugged(vm, 1)
+        boots_with({0})
+        for cpu in (3, 1):
+            scenario.add(vm, cpu)
+            scenario.online(vm, cpu)
+            scenario.works(vm, cpu)
+
+        boots_with({0, 1, 3}, online=2, append="maxcpus=2")
+        last, = vm.masks()["present"] - vm.masks()["online"]
+        scenario.online(vm, last)
+        scenario.works(vm, last)
+
+
+# What a deliberate panic says
+PANIC = (r"Kernel panic - not syncing: sysrq triggered crash", r"Call trace:")
+MARK = "what the dump must have of the memory: "
+
+
+@pytest.fixture
+def disk(directory):
+    """A file of 512 MiB for the guest's disk, gone after the test."""
+    path = directory / "disk"
+    with path.open("wb") as f:
+        f.truncate(512 << 20)
+    yield path
+    path.unlink()
+
+
+def test_kdump(boot, linux, dialect, disk):
+    """Row 33.
+
+    CPU  0 1 | 2 3
+         x x |         crash kernel loaded -> 3 added, online, and crashes: the crash kernel, alone on CPU 3, saves the core
+                       file; it has the registers of 0, 1 and 3, and the memory
+    """
+    args = (*kexec.disks(linux), *kexec.disk("dump", disk, "detect-zeroes=on"))
+    with boot(smp="cpus=2,maxcpus=4", dialect=dialect, args=args, append="crashkernel=96M", expected=PANIC) as vm:
+        kexec.load(vm, append="nr_cpus=1", crash=True)
+        assert vm.sh("cat /sys/kernel/kexec_crash_loaded") == "1"
+        scenario.add(vm, 3)
+        scenario.online(vm, 3)
+        mark = MARK + vm.sh("cat /proc/sys/kernel/random/boot_id")
+        vm.sh(f"echo '{mark}' > /tmp/mark")
+        pid = int(vm.sh("taskset -c 3 sh -c 'sleep 0.5; echo c > /proc/sysrq-trigger' > /dev/null 2>&1 & echo $!"))
+        vm.wait_boot()
+
+        booted_on = vm.sh("dmesg | sed -n 's/.*Booting Linux on physical CPU \\(0x[0-9a-f]*\\).*/\\1/p'")
+        assert int(booted_on, 16) == 3
+        vm.sh("cat /proc/vmcore > /dev/vdc && sync", timeout=180)
+        core = elfcore.read(disk)
+        pids = core.pids()
+        assert len(pids) == 3
+        assert pid in pids
+        assert any(name == "VMCOREINFO" for name, _, _ in core.notes)
+        assert sum(size for _, _, size in core.loads) > 150 << 20
+        assert elfcore.contains(disk, mark.encode())

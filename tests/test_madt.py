@@ -1,0 +1,159 @@
+"""Rows 7, 8, 21, 22 and 23: GICCs that are wrong, in a MADT that takes the place of the firmware's."""
+
+import re
+import struct
+
+import pytest
+
+from cpuhp import fwcfg, paths, scenario, tables
+from cpuhp.agent import GuestGone
+from cpuhp.vm import VM, Spec
+
+SMP = "cpus=2,maxcpus=6"
+NR_CPUS = 512
+UID, MPIDR = ("<I", 8), ("<Q", 68)      # format and offset of a GICC's field
+
+
+@pytest.fixture(scope="module")
+def madt():
+    """The machine's MADT, without a guest."""
+    return tables.checksummed(fwcfg.tables(fwcfg.read_all(
+        paths.qemu(), "-machine", "virt,gic-version=3", "-cpu", "cortex-a57", "-smp", SMP, "-m", "300M"))["APIC"])
+
+
+def with_field(gicc, field, value):
+    edited = bytearray(gicc)
+    struct.pack_into(field[0], edited, field[1], value)
+    return bytes(edited)
+
+
+def with_giccs(madt, edit):
+    """The MADT with its GICCs as edit() gives them back."""
+    entries = tables.structures(madt)
+    first = next(number for number, entry in enumerate(entries) if entry[0] == tables.GICC)
+    others = [entry for entry in entries if entry[0] != tables.GICC]
+    return tables.with_structures(madt, others[:first] + edit([e for e in entries if e[0] == tables.GICC]) + others[first:])
+
+
+def said(vm, pattern):
+    return [line for line in vm.dmesg().splitlines() if re.search(pattern, line)]
+
+
+def others_work(vm, cpu):
+    """A CPU of whom nothing bad was said, by its core."""
+    scenario.add(vm, cpu)
+    scenario.online(vm, cpu)
+    scenario.works(vm, cpu)
+    scenario.eject(vm, cpu)
+
+
+def refused(vm, core):
+    """An add of what the table does not describe ends in an honest _OST."""
+    before = vm.masks()
+    since = vm.mark()
+    vm.device_add(core)
+    ost = vm.wait_event("ACPI_DEVICE_OST", since, match=lambda data: data["info"]["slot"] == str(core))["info"]
+    assert ost["status"] != scenario.OST_SUCCESS
+    assert vm.masks() == before
+
+
+def replace(core, change):
+    """An edit of the GICC of one core."""
+    return lambda giccs: [change(gicc) if number == core else gicc for number, gicc in enumerate(giccs)]
+
+
+def short(gicc):
+    return bytes([gicc[0], 40]) + gicc[2:40]
+
+
+# The GICCs; how many CPUs are possible; what is said, once; the core that is lost
+HOT_PLUGGABLE = {
+    "short": (replace(4, short), 5, r"GICC at offset \d+ is too short, skipped", 4),
+    "short, the last one": (replace(5, short), 5, r"GICC at offset \d+ is too short, skipped", 5),
+    "UID of another": (replace(4, lambda gicc: with_field(gicc, UID, 3)), 5, r"duplicate CPU UID 3, skipping MPIDR 0x4", 4),
+    "MPIDR of another": (replace(4, lambda gicc: with_field(gicc, MPIDR, 3)), 5,
+                         r"duplicate CPU MPIDR 0x3, skipping UID 4", 4),
+    "MPIDR of the boot CPU": (replace(4, lambda gicc: with_field(gicc, MPIDR, 0)), 5,
+                              r"duplicate boot CPU MPIDR 0x0, skipping UID 4", 4),
+    "MPIDR with a reserved bit": (replace(4, lambda gicc: with_field(gicc, MPIDR, 1 << 31 | 4)), 5,
+                                  r"skipping CPU entry with invalid MPIDR 0x80000004, UID 4", 4),
+}
+
+
+@pytest.mark.parametrize("name", HOT_PLUGGABLE)
+def test_hot_pluggable(boot, madt, name):
+    """
+    CPU  0 1 | 2 3 4 5
+         x x |     ? ?      one GICC is wrong: named; its CPU is lost, and no other
+    """
+    edit, possible, line, lost = HOT_PLUGGABLE[name]
+    with boot(smp=SMP, tables=tables.initrd(with_giccs(madt, edit))) as vm:
+        assert vm.masks()["online"] == {0, 1}
+        assert vm.masks()["possible"] == set(range(possible))
+        assert len(said(vm, line)) == 1, said(vm, "MADT")
+        refused(vm, lost)
+        others_work(vm, 2)
+
+
+def test_one_that_is_there_is_short(boot, madt):
+    """
+    CPU  0 1 | 2 3 4 5
+         x ? |              the GICC of 1 is too short: named; the others are there
+    """
+    with boot(smp=SMP, tables=tables.initrd(with_giccs(madt, replace(1, short)))) as vm:
+        assert vm.masks()["online"] == vm.masks()["present"] == {0}
+        assert vm.masks()["possible"] == set(range(5))
+        assert len(said(vm, r"GICC at offset \d+ is too short, skipped")) == 1
+
+
+def test_entry_of_length_zero_at_the_end(boot, madt):
+    """
+    CPU  0 1 | 2 3 4 5
+         x x |              an entry of length 0 after all others: said, and nothing is lost
+    """
+    broken = tables.with_structures(madt, [*tables.structures(madt), bytes(8)])
+    with boot(smp=SMP, tables=tables.initrd(broken)) as vm:
+        assert vm.masks()["online"] == {0, 1}
+        assert vm.masks()["possible"] == set(range(6))
+        assert len(said(vm, r"bad length of the entry at offset \d+, nothing after it is used")) == 1
+        others_work(vm, 5)
+
+
+def test_entry_of_length_zero_before_the_gicrs(linux, directory, madt):
+    """
+    CPU  0 1 | 2 3 4 5
+         x x |              an entry of length 0 among the GICCs: the redistributors are lost, so the boot ends; it says why
+    """
+    broken = with_giccs(madt, lambda giccs: [*giccs[:3], bytes(8), *giccs[3:]])
+    vm = VM(Spec(linux=linux, smp=SMP, tables=tables.initrd(broken), append="earlycon=pl011,0x9000000"), directory)
+    with pytest.raises(GuestGone):
+        vm.__enter__()
+    assert re.search(r"bad length of the entry at offset \d+, nothing after it is used", vm.console())
+    assert re.search(r"Kernel panic - not syncing", vm.console())
+
+
+def test_more_than_there_is_room_for(boot, madt):
+    """
+    CPU  0 1 | 2 ... 512    one more than NR_CPUS: said how many are dropped; those that are there are there
+    """
+    def more(giccs):
+        return giccs + [with_field(with_field(giccs[-1], UID, number), MPIDR, (number // 16) << 8 | number % 16)
+                        for number in range(len(giccs), NR_CPUS + 1)]
+
+    with boot(smp=SMP, memory="1G", tables=tables.initrd(with_giccs(madt, more))) as vm:
+        assert vm.masks()["online"] == {0, 1}
+        assert vm.masks()["possible"] == set(range(NR_CPUS))
+        assert len(said(vm, rf"1 CPUs dropped, the kernel has room for {NR_CPUS}")) == 1
+        others_work(vm, 5)
+
+
+def test_nr_cpus(boot, madt):
+    """
+    CPU  2 3 4 5 0 1        hot-pluggable ones first in the table, nr_cpus=2: said; 0 and 1, which are there, are kept
+    """
+    reordered = with_giccs(madt, lambda giccs: [giccs[0], *giccs[2:], giccs[1]])
+    with boot(smp=SMP, append="nr_cpus=2", tables=tables.initrd(reordered)) as vm:
+        assert vm.masks()["online"] == vm.masks()["possible"] == {0, 1}
+        assert len(said(vm, r"\(6\) exceeds configured maximum of 2 - clipping")) == 1
+        refused(vm, 3)
+        assert said(vm, r"CPU with UID 3, MPIDR 0x3 cannot be used: nr_cpus=")

@@ -1,0 +1,164 @@
+"""Rows 5, 6 and 9: _STA, _MAT and _EJ0 of a CPU that do not do what they must."""
+
+import re
+
+import pytest
+
+from cpuhp import button, fwcfg, paths, scenario, tables
+from cpuhp.button import DEVICE_CHECK, press
+
+SMP = "cpus=2,maxcpus=4"
+CPU = 2
+CHECK = (CPU, DEVICE_CHECK, 1)
+SLOW = 3        # s
+# ACPICA's word on a method that failed, which is the test's own doing
+AML_ERROR = (r"ACPI (BIOS )?Error", r"Divide by zero")
+
+NAMES = """
+Name (\\FSTA, 0xFF)     // what _STA says, if not this
+Name (\\FEJ0, 0)        // _EJ0: 0 works, 1 does nothing, 2 fails, 3 is slow
+"""
+EJ0 = f"""
+If (\\FEJ0 == 1) {{ Return (0) }}
+If (\\FEJ0 == 2) {{ Divide (1, \\FEJ0 - 2, Local0, Local1) }}
+If (\\FEJ0 == 3) {{ Sleep ({SLOW * 1000}) }}
+CEJ0 (0x02)
+"""
+
+
+def read_dsdt(dialect):
+    """The machine's DSDT, without a guest."""
+    return tables.checksummed(fwcfg.tables(fwcfg.read_all(
+        paths.qemu(), "-machine", f"virt,gic-version=3,x-acpi-cpu-dialect={dialect}", "-cpu", "cortex-a57", "-smp", SMP,
+        "-m", "300M"))["DSDT"])
+
+
+def replaced(text, old, new):
+    assert text.count(old) == 1, f"the DSDT has changed: {old}"
+    return text.replace(old, new)
+
+
+def with_moods(dialect, *presses):
+    """Spec.tables with methods of CPU 2 that do what the button has told them."""
+    def edit(text):
+        text = replaced(text, "Return (CSTA (0x02))", "If (\\FSTA != 0xFF) { Return (\\FSTA) }\nReturn (CSTA (0x02))")
+        text = replaced(text, "CEJ0 (0x02)\n", EJ0)
+        return re.sub(r"^{", lambda _: "{" + NAMES, button.edit(text, *presses), count=1, flags=re.M)
+    return tables.initrd(tables.edit_asl(read_dsdt(dialect), edit))
+
+
+def answer(vm, since):
+    """The final status that the guest gives for the CPU."""
+    info = vm.wait_event("ACPI_DEVICE_OST", since, match=lambda data: data["info"]["slot"] == str(CPU)
+                         and data["info"]["status"] != scenario.OST_IN_PROGRESS)["info"]
+    return info["status"]
+
+
+@pytest.mark.parametrize("sta", ["0x0D", "0x00"])
+def test_gone_without_an_eject(boot, dialect, sta):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, online and busy; _STA says that it is gone: offline and let go; _STA is 0xF again: it works again
+    """
+    moods = with_moods(dialect, [f"\\FSTA = {sta}", CHECK], ["\\FSTA = 0xFF", CHECK])
+    with boot(smp=SMP, dialect=dialect, tables=moods) as vm:
+        booted = vm.masks()
+        scenario.add(vm, CPU)
+        scenario.online(vm, CPU)
+        with scenario.busy(vm, CPU):
+            press(vm)
+            scenario.wait_until("CPU 2 to be let go", lambda: vm.masks() == booted)
+            assert vm.cpu_directories() == {0, 1}
+        since = vm.mark()
+        press(vm)
+        assert answer(vm, since) == scenario.OST_SUCCESS
+        scenario.online(vm, CPU)
+        scenario.works(vm, CPU)
+        scenario.eject(vm, CPU)
+
+
+@pytest.mark.parametrize("mood", [1, 2])
+def test_eject_that_does_not_eject(boot, dialect, mood):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, online; _EJ0 does nothing, or fails: _OST says so, 2 is back online; _EJ0 works: 2 is gone
+    """
+    with boot(smp=SMP, dialect=dialect, tables=with_moods(dialect, [f"\\FEJ0 = {mood}"], ["\\FEJ0 = 0"]),
+              expected=AML_ERROR) as vm:
+        scenario.add(vm, CPU)
+        scenario.online(vm, CPU)
+        press(vm)
+        for _ in range(2):
+            assert scenario.refused_eject(vm, CPU) != scenario.OST_SUCCESS
+            scenario.wait_until("CPU 2 to be back", lambda: CPU in vm.masks()["online"])
+            scenario.works(vm, CPU)
+        press(vm)
+        scenario.eject(vm, CPU)
+        scenario.add(vm, CPU)
+        scenario.online(vm, CPU)
+        scenario.works(vm, CPU)
+
+
+def test_slow_eject(boot):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2; _EJ0 takes its time: the guest goes on meanwhile, and 2 is gone in the end
+    """
+    with boot(smp=SMP, tables=with_moods("online-capable", ["\\FEJ0 = 3"])) as vm:
+        scenario.add(vm, CPU)
+        scenario.online(vm, CPU)
+        press(vm)
+        since = scenario.request_eject(vm, CPU)
+        scenario.works(vm, 1)
+        assert not vm.events_since(since, "DEVICE_DELETED")
+        scenario.wait_gone(vm, CPU, since)
+
+
+# What _MAT returns; what the log says
+SHORT = {
+    "2 bytes": "0x0B, 0x50",
+    "the header's length is too small": "0x0B, 0x02" + ", 0" * 78,
+    "longer than the buffer": "0x0B, 0x50" + ", 0" * 40,
+    "another structure": "0x00, 0x08" + ", 0" * 78,
+}
+
+
+def with_mat(contents):
+    def edit(text):
+        head, rest = text.split("Device (C002)", 1)
+        rest, count = re.subn(r"Name \(_MAT, Buffer \(0x50\).*?\}\)", lambda _: f"Name (_MAT, Buffer () {{ {contents} }})",
+                              rest, count=1, flags=re.S)
+        assert count == 1, "the DSDT has changed: no _MAT"
+        return f"{head}Device (C002){rest}"
+    return tables.initrd(tables.edit_asl(read_dsdt("disabled"), edit))
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_mat_that_is_no_gicc(boot, name):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, whose _MAT is no GICC: that is said, and the MADT counts
+    """
+    with boot(smp=SMP, dialect="disabled", tables=with_mat(SHORT[name])) as vm:
+        scenario.add(vm, CPU)
+        assert re.search(r"_MAT of UID 2 is no GICC, going by the MADT", vm.dmesg())
+        scenario.online(vm, CPU)
+        scenario.works(vm, CPU)
+        scenario.eject(vm, CPU)
+
+
+def test_mat_of_another_cpu(boot):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, whose _MAT is that of 3: refused, and named; 3 works
+    """
+    foreign = "0x0B, 0x50, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 1" + ", 0" * 55 + ", 3" + ", 0" * 11
+    with boot(smp=SMP, dialect="disabled", tables=with_mat(foreign)) as vm:
+        since = vm.mark()
+        vm.device_add(CPU)
+        assert answer(vm, since) != scenario.OST_SUCCESS
+        assert vm.masks()["present"] == vm.cpu_directories() == {0, 1}
+        assert re.search(r"_MAT is not that of UID 2, MPIDR 0x2", vm.dmesg())
+        scenario.add(vm, 3)
+        scenario.online(vm, 3)
+        scenario.works(vm, 3)
