@@ -19,8 +19,9 @@ from .common import (JOBS, OUT, ROOT, Error, Progress, git, logged, need_space, 
 
 CROSS = "" if platform.machine() == "aarch64" else "aarch64-linux-gnu-"
 CCACHE = ["ccache"] if shutil.which("ccache") else []
-# Same source, same configuration: same bytes, and the same for ccache.
-CCACHE_ENV = {"CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1"}
+# Same source, same configuration: same bytes, and the same for ccache. What an
+# object depends on it takes from the compiler, instead of a pass of its own.
+CCACHE_ENV = {"CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1", "CCACHE_DEPEND": "1"}
 KBUILD_ENV = {"KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
               "KBUILD_BUILD_USER": "cpuhp", "KBUILD_BUILD_HOST": "cpuhp",
               "KBUILD_BUILD_VERSION": "1", "LOCALVERSION": "", **CCACHE_ENV}
