@@ -36,8 +36,8 @@
  * Context: process context, cpu_add_remove_lock and cpu_hotplug_lock held for
  * writing.
  * Return: 0; -EINVAL if this kernel has no logical id for the CPU or was told
- * not to use it, -EEXIST if the CPU is registered, -ENXIO if the CPU's
- * redistributor cannot be reached.
+ * not to use it, -EEXIST if the CPU is registered, -ENODEV if boot could not
+ * use it, -ENXIO if the CPU's redistributor cannot be reached.
  */
 int acpi_map_cpu(acpi_handle handle, phys_cpuid_t physid, u32 acpi_id,
 		 int *pcpu)
@@ -55,6 +55,11 @@ int acpi_map_cpu(acpi_handle handle, phys_cpuid_t physid, u32 acpi_id,
 
 	if (get_cpu_device(cpu))
 		return -EEXIST;
+
+	/* Boot had it and gave it up: it cannot be used */
+	if (!cpu_present(cpu) && !acpi_cpu_hotpluggable(cpu) &&
+	    system_state < SYSTEM_RUNNING)
+		return -ENODEV;
 
 	if (!cpu_present(cpu) && !gic_v3_cpu_has_rdist(cpu)) {
 		pr_err(FW_BUG "CPU%d: no GICR range has the redistributor of MPIDR 0x%llx, refused\n",

@@ -211,7 +211,15 @@ phys_cpuid_t acpi_gicc_phys_id(acpi_handle handle, u32 acpi_id)
 {
 	int cpu = acpi_gicc_find_uid(&inventory, acpi_id);
 
-	if (cpu < 0 || !mat_is_right(handle, &cpu_madt_gicc[cpu]))
+	if (cpu < 0) {
+		/* What boot leaves out is nobody's surprise */
+		if (system_state == SYSTEM_RUNNING)
+			acpi_handle_err(handle, FW_BUG "CPU with UID %u is not in the MADT\n",
+					acpi_id);
+		return PHYS_CPUID_INVALID;
+	}
+
+	if (!mat_is_right(handle, &cpu_madt_gicc[cpu]))
 		return PHYS_CPUID_INVALID;
 
 	return cpu_madt_gicc[cpu].arm_mpidr;
