@@ -2,11 +2,10 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-PYTHON := /usr/bin/python3
 KIT := tools/kit
 
 # Read by tools/ from the environment; see `make help`.
-export LINUX QEMU TEST KDIR QDIR OUT A B CYCLES SEED MIRROR JOBS DISCARD FORCE
+export LINUX QEMU TEST DEBUG QEMU_SANITIZE LINT KDIR QDIR OUT A B CYCLES SEED MIRROR JOBS DISCARD FORCE
 
 NOINSTALL ?=
 install := $(if $(NOINSTALL),,@tools/install)
@@ -16,13 +15,16 @@ help: ## this list
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 	@echo
-	@sed -n 's/^#V \([A-Z]*\) *\(.*\)/  \1=\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^#V \([A-Z_]*\) *\(.*\)/  \1=\t\2/p' Makefile | expand -t 19
 	@echo
 	@printf '  bases there: '; ls -d linux/*/series qemu/*/series | sed 's,/series,,' | tr '\n' ' '; echo
 
 #V LINUX     kernel base, such as 6.1 (default: the lowest there is; check: all)
 #V QEMU      QEMU base, such as 10.0 (default: the lowest there is)
 #V TEST      check: only the tests whose names match (pytest -k)
+#V DEBUG     check: with a kernel that notices more, lockdep or kasan
+#V QEMU_SANITIZE  check: with a QEMU under ASan and UBSan
+#V LINT      lint: LINT=all compiles also what a prefixes.good knows
 #V KDIR      your own Linux tree instead of Debian's source; it is only read
 #V QDIR      your own QEMU tree instead of Debian's source; it is only read
 #V OUT       series: the directory to write to
@@ -81,6 +83,6 @@ compare: ## A=6.1 B=6.12: patch by patch, what the series of two kernel bases ha
 	@$(KIT) compare
 
 clean: ## remove out/ and the build directories in work/; the trees stay
-	rm -rf out work/*/build
+	rm -rf out work/*/build work/*/build-*
 
 .PHONY: help demo vm soak fuzz check lint build build-demo tree refresh series compare clean

@@ -437,7 +437,7 @@ RUN = """\
 import sys
 sys.path[:0] = [{tools!r}]
 from kitlib import check
-print("status", check.run_check(lambda version: print("built", version), ["linux"]))
+print("status", check.run_check(lambda version, products: print("built", version, *products), ["linux"], ["qemu"]))
 """
 
 
@@ -463,11 +463,16 @@ def tested(toy):
 def test_check_takes_each_base(tested):
     """Each base is built and tested, what does not depend on it once; the count is of all."""
     lines = tested().stdout.splitlines()
-    assert [line for line in lines if line.startswith("built")] == ["built 1.2", "built 1.3"]
+    assert [line for line in lines if line.startswith("built")] == [
+        f"built {version} {product}" for version in ("1.2", "1.3") for product in ("linux", "qemu")]
     assert lines[-2:] == ["5 passed, 0 failed, 0 skipped", "status 0"]
     assert tested(LINUX="1.3").stdout.splitlines()[-2] == "3 passed, 0 failed, 0 skipped"
     assert tested(KDIR="mine").stdout.splitlines()[-2] == "3 passed, 0 failed, 0 skipped"
     assert tested("False").stdout.splitlines()[-2:] == ["3 passed, 2 failed, 0 skipped", "status 1"]
+
+
+def test_check_with_what_is_not_there(toy):
+    assert "DEBUG=valgrind: there is kasan, lockdep" in toy.error("check", DEBUG="valgrind")
 
 
 def test_check_narrowed(tested):

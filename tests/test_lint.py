@@ -109,6 +109,26 @@ def test_a_new_warning(toy):
     assert "0001-toy-Warn.patch: new warning: two.c: unused variable" in found(toy, "prefixes")
 
 
+def test_a_new_warning_of_sparse(toy):
+    """Sparse looks at the whole series: what the third patch brings is seen after the last."""
+    toy.commit("toy: Point", two__c="int two;\nchar *nowhere = 0;\n")
+    toy.commit("toy: Comment", two__c="/* two */\nint two;\nchar *nowhere = 0;\n")
+    toy.ok("refresh", FORCE="1")
+    assert "0004-toy-Comment.patch: new warning: two.c: Using plain integer as NULL" in found(toy, "prefixes")
+
+
+def test_what_was_good_is_known(toy):
+    """A clone does not compile it again; what a change reaches is compiled."""
+    assert toy.kit("lint").returncode == 0
+    good = toy.dir / "prefixes.good"
+    first, second = good.read_text().splitlines()[-2:]
+    git(toy.tree, "reset", "-q", "--hard", "HEAD^")
+    toy.commit("toy: Warn", two__c="int two(void) { int unused; return 2; }\n")
+    toy.ok("refresh", FORCE="1")
+    assert "0002-toy-Warn.patch: new warning: two.c" in found(toy, "prefixes")
+    assert good.read_text().splitlines()[-2:] == [first, second]
+
+
 def test_a_broken_script(toy):
     (toy.root / "bad").write_text("#!/bin/sh\nif true\n")
     (toy.root / "bad.py").write_text("def:\n")

@@ -19,6 +19,7 @@ allnoconfig:
 \t@grep -v UNKNOWN $(KCONFIG_ALLCONFIG) > $(KCONFIG_CONFIG)
 %.o: %.c
 \t@gcc -Wall -Iinclude -c $< -o /dev/null
+\t$(if $(C),@$(CHECK) -Wno-decl $<)
 Image:
 \t@mkdir -p $(O)/arch/arm64/boot && cat *.c > $(O)/arch/arm64/boot/Image
 """
@@ -86,7 +87,8 @@ class Toy:
     def kit(self, *args, **env):
         """Runs the kit in the toy; KEY=value arguments go into its environment."""
         clean = {key: value for key, value in os.environ.items()
-                 if key not in ("LINUX", "QEMU", "TEST", "KDIR", "QDIR", "OUT", "A", "B", "FORCE", "DISCARD")}
+                 if key not in ("LINUX", "QEMU", "TEST", "KDIR", "QDIR", "OUT", "A", "B", "FORCE", "DISCARD",
+                                "DEBUG", "QEMU_SANITIZE", "LINT")}
         return subprocess.run([str(ROOT / "tools/kit"), *args], text=True, capture_output=True,
                               env={**clean, "CPUHP_ROOT": str(self.root), **env}, check=False)
 

@@ -69,9 +69,13 @@ def dated(key, product):
 
 # --- Linux -------------------------------------------------------------------
 
+# What DEBUG= may name: a kernel that notices more, for the same tests.
+DEBUG = ("kasan", "lockdep")
+
 # Suffix of the output directory: the fragments in linux/config it is made of.
 # "base" is the unpatched tree, which cannot have what our series offers.
-KERNELS = {"": ("guest", "hotplug"), "base": ("guest",), "off": ("guest", "off")}
+KERNELS = {"": ("guest", "hotplug"), "base": ("guest",), "off": ("guest", "off"),
+           **{debug: ("guest", "hotplug", debug) for debug in DEBUG}}
 
 
 def wishes(paths):
@@ -121,7 +125,8 @@ def seed(base, source, out):
 def kernel_make(source, out, *targets):
     return ["make", "-C", source, f"O={out}", "ARCH=arm64", f"CROSS_COMPILE={CROSS}",
             "CC=" + " ".join([*CCACHE, f"{CROSS}gcc"]), "HOSTCC=" + " ".join([*CCACHE, "gcc"]),
-            f"-j{JOBS}", *targets]
+            # no file between the compiler and the assembler: it costs a twentieth
+            "KCFLAGS=-pipe", f"-j{JOBS}", *targets]
 
 
 def configure_kernel(source, out, paths, log, strict=True):
@@ -206,6 +211,8 @@ QEMU_OPTIONS = ["--target-list=aarch64-softmmu", "--without-default-features", "
                 "--enable-fdt=system", "--enable-plugins", "--disable-docs", "--disable-debug-info",
                 "--disable-install-blobs", "--python=/usr/bin/python3",
                 "--firmwarepath=" + ":".join(map(str, FIRMWARE_DIRS))]
+# Further options of a variant, which has a build directory of its own.
+QEMU_VARIANTS = {"": [], "base": [], "sanitize": ["--enable-asan", "--enable-ubsan"]}
 
 
 def qemu_env():
@@ -220,8 +227,8 @@ def qemu_env():
 DEVICES = ROOT / "qemu/config/virt.mak"
 
 
-def configure_qemu(source, out, log, env):
-    options = [*QEMU_OPTIONS, "--without-default-devices", "--with-devices-aarch64=" +
+def configure_qemu(source, out, log, env, variant=""):
+    options = [*QEMU_OPTIONS, *QEMU_VARIANTS[variant], "--without-default-devices", "--with-devices-aarch64=" +
                os.path.relpath(DEVICES.with_suffix(""), source / "configs/devices/aarch64-softmmu")]
     if (source / "subprojects/keycodemapdb/meson.build").exists():
         options.append("--disable-download")
@@ -255,12 +262,12 @@ def ninja_step(line):
 
 
 def qemu(base, variant=""):
-    """out/qemu-<v>[-base]/qemu-system-aarch64"""
+    """out/qemu-<v>[-<variant>]/qemu-system-aarch64"""
     source = base.pristine if variant == "base" else base.tree
     link = OUT / "-".join(filter(None, [base.name, variant]))
-    out = build_dir(source, link)
+    out = build_dir(source, link, f"build-{variant}" if QEMU_VARIANTS[variant] else "build")
     program, stamp, log = out / "qemu-system-aarch64", out / ".kit-built", out / "build.log"
-    key = hashed(tree.content_key(source), *QEMU_OPTIONS, DEVICES.read_bytes(), compiler("gcc"))
+    key = hashed(tree.content_key(source), *QEMU_OPTIONS, *QEMU_VARIANTS[variant], DEVICES.read_bytes(), compiler("gcc"))
     if up_to_date(stamp, key, program):
         link_firmware(out)
         return
@@ -269,7 +276,7 @@ def qemu(base, variant=""):
     stamp.unlink(missing_ok=True)
     log.unlink(missing_ok=True)
     env = qemu_env()
-    configure_qemu(source, out, log, env)
+    configure_qemu(source, out, log, env, variant)
     progress = Progress(f"{link.name} qemu-system-aarch64")
     logged(["ninja", f"-j{JOBS}", program.name], log, progress, ninja_step, cwd=out, env=env)
     link_firmware(out)

@@ -13,7 +13,8 @@ from . import lint
 from .common import JOBS, KINDS, OUT, ROOT, Error, bases, base as find, say
 
 KIT = Path(__file__).resolve().parents[1] / "kit"
-WORKERS = min(JOBS, 4)      # tests at a time: a guest's load is mostly one CPU's
+# Tests at a time: a guest's load is mostly one CPU's, and it waits now and then.
+WORKERS = min(JOBS + 1, 4) if JOBS > 1 else 1
 
 
 def run_lint():
@@ -41,16 +42,13 @@ def count(report):
 
 
 @contextlib.contextmanager
-def ahead(linux, products):
-    """Builds for @linux meanwhile, with the processor time that nobody else wants.
+def meanwhile(name, linux, products):
+    """Builds @products, for @linux, with the processor time that nobody else wants.
 
     At the end it waits for the build, and shows how far it is. A failure is
     left to the build that follows, which meets it again and says so.
     """
-    if not linux:
-        yield
-        return
-    log = OUT / "check" / f"{linux.name}-build.log"
+    log = OUT / "check" / f"{name}-build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "w") as out:
         proc = subprocess.Popen(["nice", "-n", "19", KIT, "--linux", linux.version, "build", *products],
@@ -73,12 +71,17 @@ def ahead(linux, products):
 
 def pytest(linux, report, only, repeated):
     """Runs the tests with @linux as the guest's kernel; the exit status."""
+    debug = os.environ.get("DEBUG")
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
     command = ["/usr/bin/python3", "-m", "pytest", "tests", "-v", "-ra", "--color=auto",
                f"--linux={linux.version}", f"--junitxml={report}", "-p", "no:cacheprovider"]
     if WORKERS > 1 and importlib.util.find_spec("xdist"):
         command += ["-n", str(WORKERS), "--dist", "loadgroup"]
+    if debug:
+        command.append(f"--debug-kernel={debug}")
+    if os.environ.get("QEMU_SANITIZE"):
+        command.append("--sanitized-qemu")
     if only:
         command += ["-k", only]
     if repeated:
@@ -88,11 +91,13 @@ def pytest(linux, report, only, repeated):
     return subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL).returncode
 
 
-def run_check(build, products):
+def run_check(build, of_base, of_all):
     """Builds what the tests need and runs them; always ends with the count.
 
-    @build(version) builds for one Linux base; @products is what of it differs
-    from base to base. A build that fails is a test that failed.
+    @build(version, products) builds for one Linux base; @of_base is what
+    differs from base to base, @of_all what does not. Whatever is built next to
+    something else fills the gaps that one core, or a single step, leaves. A
+    build that fails is a test that failed.
     """
     version, only = os.environ.get("LINUX"), os.environ.get("TEST")
     passed = failed = skipped = 0
@@ -102,8 +107,10 @@ def run_check(build, products):
         todo = [find("linux", version)] if one else bases("linux")
         for number, (linux, following) in enumerate(zip(todo, [*todo[1:], None])):
             report = OUT / "check" / f"{linux.name}.xml"
-            build(linux.version)
-            with ahead(following, products):
+            with contextlib.nullcontext() if number else meanwhile("qemu", linux, of_all):
+                build(linux.version, of_base)
+            build(linux.version, of_all)
+            with meanwhile(following.name, following, of_base) if following else contextlib.nullcontext():
                 code = pytest(linux, report, only, repeated=number > 0)
             if code == 5:           # nothing of that name with this kernel
                 continue

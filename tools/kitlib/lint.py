@@ -7,6 +7,7 @@ one series, those in OF_PROJECT at the project itself.
 import ast
 import email.header
 import email.utils
+import os
 import re
 import shutil
 import tempfile
@@ -214,7 +215,7 @@ def compiled(base, names):
 
 
 class KernelPrefix:
-    """Compiles single objects of a kernel tree, with W=1 and sparse."""
+    """Compiles single objects of a kernel tree, with W=1, and with sparse if asked to."""
 
     def __init__(self, base, path):
         self.base, self.path = base, path
@@ -230,14 +231,13 @@ class KernelPrefix:
             build.configure_kernel(self.path, self.path / "build", paths, self.log, strict=False)
             self.configured = head
 
-    def compile(self, names, progress):
+    def compile(self, names, progress, check=False):
         out, mark = self.path / "build", self.log.stat().st_size if self.log.exists() else 0
         self.configure()
-        sparse = shutil.which("sparse")
         objects = [re.sub(r"\.[cS]$", ".o", name) for name in names if (self.path / name).exists()]
         if not objects:       # make would take that for everything
             return ""
-        flags = ["W=1", *(["C=1", f"CHECK={sparse}"] if sparse else [])]
+        flags = ["W=1", *(["C=2", "CHECK=sparse"] if check else [])]
         logged([*NICE, *build.kernel_make(self.path, out, *flags, *objects)], self.log, progress,
                lambda line: progress.step(line.strip()), env=build.KBUILD_ENV)
         return self.log.read_bytes()[mark:].decode(errors="replace")
@@ -252,7 +252,7 @@ class QemuPrefix:
         self.log = path / "build/build.log"
         self.env = build.qemu_env()
 
-    def compile(self, names, progress):
+    def compile(self, names, progress, check=False):
         out, mark = self.path / "build", self.log.stat().st_size if self.log.exists() else 0
         build.configure_qemu(self.path, out, self.log, self.env)
         run(["ninja", "build.ninja"], cwd=out, env=self.env)
@@ -265,19 +265,31 @@ class QemuPrefix:
         return self.log.read_bytes()[mark:].decode(errors="replace")
 
 
+GOOD = """\
+# Prefixes of the series that compile without a new warning, as hashes of the
+# sources before and after, the configuration and the compiler. make lint writes
+# this, and compiles what is not in it; LINT=all compiles all.
+"""
+
+
 def prefixes(base):
     """every prefix of the series compiles what it touches, without a new warning"""
     base_sha, commits = tip(base)
     if not commits:
         return
-    # What was found good once is not compiled again: content, tools, flags.
-    tools = [build.compiler(f"{build.CROSS}gcc"), *build.QEMU_OPTIONS,
-             *(path.read_bytes() for path in sorted(build.CONFIG.glob("*.config"))),
-             build.DEVICES.read_bytes() if base.kind == "qemu" else ""]
-    good = LINT / f"{base.name}.good"
-    known = set(good.read_text().split()) if good.exists() else set()
+    # What was found good once is not compiled again, by anybody: content, tools, flags.
+    if base.kind == "linux":
+        tools = [build.compiler(f"{build.CROSS}gcc"), build.compiler("sparse"),
+                 *(path.read_bytes() for path in build.kernel_fragments(""))]
+    else:
+        tools = [build.compiler("gcc"), *build.QEMU_OPTIONS, build.DEVICES.read_bytes()]
+    good = base.dir / "prefixes.good"
+    known = set()
+    if good.exists() and os.environ.get("LINT") != "all":
+        known = set(re.findall("^[0-9a-f]{64}$", good.read_text(), re.M))
     trees = [git(base.tree, "rev-parse", f"{commit}^{{tree}}") for commit in [base_sha, *commits]]
-    keys = [build.hashed(parent, content, *tools) for parent, content in zip(trees, trees[1:])]
+    # The last one is looked at more closely than the others.
+    keys = [build.hashed(parent, content, content == trees[-1], *tools) for parent, content in zip(trees, trees[1:])]
     if all(key in known for key in keys):
         return
 
@@ -289,7 +301,7 @@ def prefixes(base):
     compiler = (KernelPrefix if base.kind == "linux" else QemuPrefix)(base, path)
     progress = Progress(f"lint {base.name}: base")
     git(path, "checkout", "-q", "-f", "--detach", base_sha)
-    before = warnings(compiler.compile(everything, progress)) | stored(base)
+    before = warnings(compiler.compile(everything, progress, check=True)) | stored(base)
     store(base, before)
     for number, (commit, key, (patch, _)) in enumerate(zip(commits, keys, base.series()), 1):
         if key in known:
@@ -298,7 +310,8 @@ def prefixes(base):
         git(path, "checkout", "-q", "-f", "--detach", commit)
         try:
             # All that the series touches, not the patch alone: headers reach far.
-            text = compiler.compile(everything, progress)
+            # sparse costs as much as the compiler: it looks at the whole series.
+            text = compiler.compile(everything, progress, check=commit == commits[-1])
         except Error as err:
             yield f"{shorten(base.dir / patch)} does not compile as the last of its series: {err}"
             return
@@ -306,8 +319,9 @@ def prefixes(base):
         for name, message in sorted(new):
             yield f"{shorten(base.dir / patch)}: new warning: {name}: {message}"
         if not new:
-            with open(good, "a") as handle:
-                handle.write(f"{key}\n")
+            known.add(key)
+        if not new and not os.environ.get(KINDS[base.kind]):      # it is about Debian's source, not the user's
+            good.write_text(GOOD + "".join(f"{key}\n" for key in keys if key in known))
 
 
 def stored(base):
