@@ -9,6 +9,7 @@ Several VMs, or one made late: the fixture `boot` is a context manager that take
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import re
 import shutil
@@ -27,9 +28,16 @@ _VMS = pytest.StashKey[list[VM]]()
 
 def pytest_addoption(parser):
     parser.addoption("--linux", default=paths.LINUX_VERSION, help="the guest kernel: out/linux-<version>/Image")
+    parser.addoption("--debug-kernel", default="", metavar="NAME",
+                     help="take out/linux-<version>-<NAME>/Image for it; tests that compare it with other kernels are skipped")
+    parser.addoption("--sanitized-qemu", action="store_true", help="take out/qemu-<version>-sanitize for QEMU")
 
 
 def pytest_configure(config):
+    paths.DEBUG = config.getoption("--debug-kernel")
+    paths.SANITIZED = config.getoption("--sanitized-qemu")
+    if paths.SANITIZED:     # what a QEMU that ends leaves to the system is no leak of a VM that lives
+        os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0")
     config.addinivalue_line("markers", "vm(**spec): the VM of the test, in the words of cpuhp.vm.Spec")
     config.addinivalue_line("markers", "once: the guest's kernel base does not matter; make check runs it with the lowest")
     config.addinivalue_line("markers", "xdist_group(name): tests that cannot run at the same time")
@@ -49,10 +57,17 @@ def linux(request):
 @pytest.fixture
 def directory(request):
     """The test's own directory below out/test, empty."""
-    path = paths.OUT / "test" / re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
+    base = "" if request.node.get_closest_marker("once") else f"{request.config.getoption('--linux')}-"
+    path = paths.OUT / "test" / (base + re.sub(r"[^\w.-]+", "-", request.node.name).strip("-"))
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     return path
+
+
+def skip_if_not_of_debug(spec):
+    """Debug kernels are not compared with others."""
+    if paths.DEBUG and spec.kernel != "patched":
+        pytest.skip(f"needs another kernel than the one with {paths.DEBUG}")
 
 
 @pytest.fixture
@@ -62,7 +77,9 @@ def boot(request, linux, directory):
 
     @contextlib.contextmanager
     def booted(**words):
-        vm = VM(dataclasses.replace(Spec(linux=linux), **words), directory / f"vm{len(vms)}")
+        spec = dataclasses.replace(Spec(linux=linux), **words)
+        skip_if_not_of_debug(spec)
+        vm = VM(spec, directory / f"vm{len(vms)}")
         vms.append(vm)
         with vm:
             yield vm
@@ -79,7 +96,9 @@ def vm(request, linux, directory):
         words["dialect"] = request.getfixturevalue("dialect")
     for marker in reversed(list(request.node.iter_markers("vm"))):
         words.update(marker.kwargs)
-    vm = VM(Spec(**words), directory)
+    spec = Spec(**words)
+    skip_if_not_of_debug(spec)
+    vm = VM(spec, directory)
     request.node.stash.setdefault(_VMS, []).append(vm)
     with vm:
         yield vm

@@ -1,4 +1,4 @@
-"""Notifications that nobody asked for: the machine's DSDT is edited so that its power button sends, or does, what a test wants."""
+"""Notifications that nobody asked for: the DSDT is edited so that the power button sends, or does, what a test wants."""
 
 import re
 
@@ -6,9 +6,6 @@ from . import tables
 from .vm import VM
 
 CONTAINER = "\\_SB.CPUS"        # what is above the CPUs
-
-BUS_CHECK, DEVICE_CHECK, EJECT_REQUEST = 0, 1, 3
-
 
 Step = tuple[int | str, int, int] | str     # CPU or device, code, how often; or ASL
 

@@ -8,7 +8,7 @@ MASKS = ("possible", "present", "enabled", "online", "offline")
 _BAD = re.compile(r"""
     WARNING: | \bBUG\b | \bOops\b | Kernel\ panic | Internal\ error | Unable\ to\ handle | Call\ trace
   | \bstalls?\b | soft\ lockup | blocked\ for\ more\ than | \bhung\b
-  | KASAN | KCSAN | UBSAN | KFENCE: | kmemleak
+  | KASAN | KCSAN | UBSAN | KFENCE: | kmemleak: .*(?:suspected|disabled|Cannot)
   | circular\ locking | recursive\ locking | inconsistent\ lock | suspicious\ RCU | held\ lock\ freed
   | list_(?:add|del)\ corruption | refcount_t: | cannot\ create\ duplicate | scheduling\ while\ atomic
   | ODEBUG: | \bASSERT\b | Synchronous\ Exception

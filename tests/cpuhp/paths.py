@@ -15,16 +15,26 @@ LINUX_VERSION = common.base("linux").version      # the lowest there is
 QEMU_TREE = pathlib.Path(os.environ.get("QDIR") or ROOT / "work" / f"qemu-{QEMU_VERSION}")
 FIRMWARE = pathlib.Path(os.environ.get("QEMU_EFI") or "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
 INITRAMFS = OUT / "guest" / "initramfs.cpio.gz"
+DEBUG = ""              # the guest's kernel is a debug kernel: its suffix
+SANITIZED = False       # QEMU is the one with sanitizers
+PATIENCE = 4            # how much slower a debug kernel may be
 USERLAND = OUT / "guest" / "debian.cpio.gz"     # bash, udev, lscpu: goes behind the initramfs
 
 
 def image(linux: str = LINUX_VERSION, kernel: str = "patched") -> pathlib.Path:
     """A guest kernel: "patched", "base" (unpatched), or "off" (patched, without CONFIG_ACPI_HOTPLUG_CPU)."""
-    return OUT / f"linux-{linux}{'' if kernel == 'patched' else '-' + kernel}" / "Image"
+    variant = DEBUG if kernel == "patched" else kernel
+    return OUT / "-".join(filter(None, [f"linux-{linux}", variant])) / "Image"
+
+
+def patient(seconds: float) -> float:
+    """A time limit, for a guest that may have a debug kernel, and a QEMU that may have sanitizers."""
+    return seconds * PATIENCE if DEBUG or SANITIZED else seconds
 
 
 def qemu(patched: bool = True) -> pathlib.Path:
-    return OUT / f"qemu-{QEMU_VERSION}{'' if patched else '-base'}" / "qemu-system-aarch64"
+    variant = "" if patched and not SANITIZED else "sanitize" if patched else "base"
+    return OUT / "-".join(filter(None, [f"qemu-{QEMU_VERSION}", variant])) / "qemu-system-aarch64"
 
 
 def use_qemu_python() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import re
 from typing import Iterator
 
 from .agent import GuestError
@@ -11,6 +12,7 @@ CPU_SYSFS = "/sys/devices/system/cpu"
 UEVENT_LOG = "/tmp/uevents"
 
 # ACPI notifications and _OST status codes (ACPI 6.5, 6.3.5)
+BUS_CHECK = 0
 DEVICE_CHECK = 1
 EJECT_REQUEST = 3
 OST_SUCCESS = 0
@@ -59,6 +61,41 @@ def offline(vm: VM, cpu: int) -> None:
     _require("offline", result.status == 0, result.output)
 
 
+def add_and_work(vm: VM, cpu: int, **properties: object) -> None:
+    """A CPU is added, brought online, and works."""
+    add(vm, cpu, **properties)
+    online(vm, cpu)
+    works(vm, cpu)
+
+
+def comes_and_goes(vm: VM, cpu: int) -> None:
+    """A CPU is added, works, and is ejected."""
+    add_and_work(vm, cpu)
+    eject(vm, cpu)
+
+
+def refused_add(vm: VM, cpu: int, reason: str) -> None:
+    """An add that the guest cannot carry out: _OST says so, nothing changes, and the log gives the reason, a pattern."""
+    before, directories, times = vm.masks(), vm.cpu_directories(), len(said(vm, reason))
+    since = vm.mark()
+    vm.device_add(cpu)
+    _require("add", answer(vm, cpu, since) != OST_SUCCESS, "success for a CPU that cannot be added")
+    _require("add", (vm.masks(), vm.cpu_directories()) == (before, directories), f"{vm.masks()}, before: {before}")
+    _require("add", len(said(vm, reason)) == times + 1, f"the log has not got once more: {reason}")
+
+
+def answer(vm: VM, cpu: int, since: int, timeout: float = EVENT_TIMEOUT) -> int:
+    """The final status that the guest gives, through _OST, for what was asked of a CPU."""
+    info = vm.wait_event("ACPI_DEVICE_OST", since, timeout, lambda data: data["info"]["slot"] == str(cpu)
+                         and data["info"]["status"] != OST_IN_PROGRESS)["info"]
+    return int(info["status"])
+
+
+def said(vm: VM, pattern: str) -> list[str]:
+    """The lines of the kernel's log in which a pattern is found."""
+    return [line for line in vm.dmesg().splitlines() if re.search(pattern, line)]
+
+
 def request_eject(vm: VM, cpu: int) -> int:
     """device_del only; returns the mark to wait from."""
     since = vm.mark()
@@ -80,6 +117,15 @@ def wait_gone(vm: VM, cpu: int, since: int) -> None:
     wait_until(f"cpu{cpu} to leave the present mask", lambda: cpu not in vm.masks()["present"])
     statuses = [status for source, status in vm.osts(cpu, since) if source == EJECT_REQUEST]
     _require("eject", statuses[:1] == [OST_IN_PROGRESS], f"_OST: {vm.osts(cpu, since)}")
+
+
+def eject_cold_plugged(vm: VM, cpu: int) -> None:
+    """device_del of a CPU of cpus=, which has no id, by its QOM path."""
+    path, = [entry["qom-path"] for entry in vm.qmp("query-hotpluggable-cpus") if entry["props"]["core-id"] == cpu]
+    since = vm.mark()
+    vm.qmp("device_del", id=path)
+    vm.wait_event("DEVICE_DELETED", since, match=lambda data: data.get("path") == path)
+    wait_until(f"cpu{cpu} to leave the present mask", lambda: cpu not in vm.masks()["present"])
 
 
 def refused_eject(vm: VM, cpu: int, timeout: float = EVENT_TIMEOUT) -> int:
@@ -108,7 +154,7 @@ class Task:
 
     def _stat(self) -> list[str]:
         """/proc/PID/stat from the state (field 3 of proc(5)) on."""
-        return self.vm.sh(f"cat /proc/{self.pid}/stat").rpartition(")")[2].split()
+        return self.vm.sh(f"read -r line < /proc/{self.pid}/stat; echo $line").rpartition(")")[2].split()
 
     def allowed(self) -> str:
         return self.vm.sh(f"sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/{self.pid}/status")
@@ -143,7 +189,8 @@ def works(vm: VM, cpu: int) -> None:
 
 def computes(vm: VM, cpu: int) -> None:
     """A short proof of work: a pinned script does some, and finds itself on that CPU."""
-    where = vm.sh(f"taskset -c {cpu} sh -c 'i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done; cat /proc/self/stat'")
+    where = vm.sh(f"taskset -c {cpu} sh -c 'i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done;"
+                  " read -r line < /proc/self/stat; echo $line'")
     _require("work", int(where.rpartition(")")[2].split()[36]) == cpu, f"a task pinned to cpu{cpu} ran elsewhere")
 
 

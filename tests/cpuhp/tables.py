@@ -8,6 +8,7 @@ import tempfile
 import pathlib
 from typing import Callable, Iterable
 
+from . import fwcfg, paths
 from .agent import GuestError
 from .cpio import Archive
 from .vm import VM
@@ -27,6 +28,14 @@ _GICC_GICR_BASE = 60
 def read(vm: VM, signature: str) -> bytes:
     """A table as the guest's firmware has it."""
     return base64.b64decode(vm.sh(f"base64 /sys/firmware/acpi/tables/{signature}"))
+
+
+def of_machine(*arguments: str, smp: str, machine: str = "gic-version=3", memory: str = "300M",
+               qemu_patched: bool = True) -> dict[str, bytes]:
+    """The tables of a machine by their signatures, without a guest."""
+    blobs = fwcfg.read_all(paths.qemu(qemu_patched), "-machine", f"virt,{machine}", "-cpu", "cortex-a57", "-smp", smp,
+                           "-m", memory, *arguments)
+    return {name: checksummed(table) for name, table in fwcfg.tables(blobs).items() if name}
 
 
 def seal(table: bytearray) -> bytes:

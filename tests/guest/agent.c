@@ -166,11 +166,13 @@ static void serve(int port)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	char dev[300], boot_id[40], hello[64];
 	int port, tries;
 
+	(void)argc;
+	(void)argv;
 	for (tries = 0; !find_port(dev, sizeof(dev)); tries++) {
 		if (tries == 50)
 			return 0;	/* an ordinary VM: nobody to talk to */
@@ -184,4 +186,5 @@ int main(void)
 	snprintf(hello, sizeof(hello), "hello %s\n", boot_id);
 	write_all(port, hello, strlen(hello));
 	serve(port);
+	return 0;
 }

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+PROGRAM(agent)
+PROGRAM(bpfcount)
+PROGRAM(init)
+PROGRAM(kexec)
+PROGRAM(perfcount)
