@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from cpuhp import button, fwcfg, paths, scenario, tables
-from cpuhp.button import BUS_CHECK, DEVICE_CHECK
+from cpuhp import button, scenario, tables
+from cpuhp.scenario import BUS_CHECK, DEVICE_CHECK
 
 AUTO_ONLINE = f"{scenario.CPU_SYSFS}/auto_online"
 SOON = 5.0      # s
@@ -66,7 +66,6 @@ def test_only_what_is_added(boot):
                          5 is denied: said so, and there all the same
     """
     smp = "cpus=3,maxcpus=6"
-    blobs = fwcfg.read_all(paths.qemu(), "-machine", "virt,gic-version=3", "-cpu", "cortex-a57", "-smp", smp)
     scans = [(button.CONTAINER, BUS_CHECK, 1), *((cpu, code, 1) for cpu in (2, 3) for code in (BUS_CHECK, DEVICE_CHECK))]
 
     def edit(text):
@@ -74,7 +73,7 @@ def test_only_what_is_added(boot):
         assert count == 1, "no _EJ0 of CPU 4"
         return button.edit(text, scans)
 
-    dsdt = tables.edit_asl(tables.checksummed(fwcfg.tables(blobs)["DSDT"]), edit)
+    dsdt = tables.edit_asl(tables.of_machine(smp=smp)["DSDT"], edit)
     with boot(smp=smp, append="maxcpus=2 cpuhp_default_state=online", tables=tables.initrd(dsdt)) as vm:
         assert policy(vm) == "online"
         assert vm.masks()["online"] == {0, 1}
@@ -96,7 +95,7 @@ def test_only_what_is_added(boot):
 
         scenario.add(vm, 5, **{"x-psci-deny-on": True})
         assert vm.masks()["online"] == {0, 1, 3}
-        said = [line for line in vm.dmesg().splitlines() if "cannot be brought online" in line]
+        said = scenario.said(vm, "cannot be brought online")
         assert len(said) == 1 and re.search(r"cpu5: added, but .*: -1$", said[0]), said
 
 

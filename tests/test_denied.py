@@ -47,6 +47,4 @@ def test_denied_in_mid_life(vm, dialect):
     deny(vm, added, True)
     refuses(vm, 2)
     scenario.eject(vm, 2)
-    scenario.add(vm, 2)
-    scenario.online(vm, 2)
-    scenario.works(vm, 2)
+    scenario.add_and_work(vm, 2)

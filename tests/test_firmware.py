@@ -1,7 +1,5 @@
 """Row 24: GICC flags in all their combinations, in a MADT that takes the place of the firmware's."""
 
-import re
-
 import pytest
 
 from cpuhp import scenario, tables
@@ -83,7 +81,7 @@ def test_flags_of_a_cpu_that_is_there(boot, firmware, name):
     with boot(smp=SMP, tables=tables.initrd(tables.with_gicc_flags(firmware["APIC"], {1: flags}))) as vm:
         assert vm.masks()["online"] == {0, 1}
         assert vm.masks()["possible"] == set(range(6))
-        warnings = [line for line in vm.dmesg().splitlines() if re.search(r"(?i)online.capable", line)]
+        warnings = scenario.said(vm, r"(?i)online.capable")
         assert len(warnings) == warns, warnings
 
 
@@ -161,4 +159,4 @@ def test_gicv2(boot):
 
 
 def said_no_hotplug(vm):
-    return [line for line in vm.dmesg().splitlines() if re.search(r"(?i)CPU hotplug|hot-?pluggable", line)]
+    return scenario.said(vm, r"(?i)CPU hotplug|hot-?pluggable")

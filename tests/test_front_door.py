@@ -10,7 +10,7 @@ import pytest
 
 from cpuhp import paths
 
-# docs/design: the user's commands, which must work as written
+# The user's commands, which must work as written
 LINE = """\
 exec qemu-system-aarch64 -machine virt,gic-version=3 -cpu cortex-a57 -smp cpus=4,maxcpus=6 -m 300M \
     -kernel Image -initrd rootfs.cpio.gz -append "console=ttyAMA0 rdinit=/init maxcpus=2 acpi=force" \
@@ -96,7 +96,13 @@ def test_the_users_line(directory, linux):
         assert terminal.wait_end() == 0
 
 
+def skip_unless_ordinary():
+    if paths.DEBUG or paths.SANITIZED:
+        pytest.skip("the tools take the ordinary kernel and QEMU")
+
+
 def tool(name, *arguments):
+    skip_unless_ordinary()
     return subprocess.run([paths.ROOT / "tools" / name, *arguments],
                           capture_output=True, text=True, check=False, timeout=600)
 
@@ -134,6 +140,7 @@ def test_nothing_built(name):
 @pytest.mark.once
 def test_vm(directory, linux):
     """tools/vm: a shell, and the monitor a Ctrl-A C away."""
+    skip_unless_ordinary()
     with Terminal(f"exec {paths.ROOT}/tools/vm --linux {linux}", directory) as terminal:
         assert "Ctrl-A C" in terminal.read_to(PROMPT)
         assert "0-5" in terminal.shell("masks\n")

@@ -1,13 +1,21 @@
 """A guest that writes to the CPU-hotplug registers itself (docs/specs/acpi_cpu_hotplug.rst): QEMU survives it."""
 
+import contextlib
+import random
+import time
+
 import pytest
 
-from cpuhp import scenario
+from cpuhp import paths, scenario
+from cpuhp.vm import Refused
 
 WINDOW = 0x090C0000
 SELECTOR, CONTROL, COMMAND, DATA = WINDOW, WINDOW + 4, WINDOW + 5, WINDOW + 8
 EJECT = 1 << 3
 FIRMWARE_EJECT = 1 << 4     # stays set until the eject, and the guest's firmware looks no further: its own doing
+
+SEED = 1
+GUESTS_OWN = r"^\[ *\d+\.\d+\]"      # a line of the guest's kernel, which may well complain of what it does to itself
 
 
 def eject_by_register(cpu, on=0):
@@ -48,10 +56,7 @@ def test_same_cpu_twice(vm):
     vm.sh(eject_by_register(2))
     deleted = vm.events_since(since, "DEVICE_DELETED")
     assert [data["device"] for data in deleted if "device" in data] == ["core2"]
-    scenario.add(vm, 2)
-    scenario.online(vm, 2)
-    scenario.works(vm, 2)
-    scenario.eject(vm, 2)
+    scenario.comes_and_goes(vm, 2)
 
 
 @pytest.mark.parametrize("victim, actor", [(2, 2), (2, 0), (1, 1), (1, 0)])
@@ -81,7 +86,7 @@ def test_running_cpu(vm, victim, actor):
 def test_register_noise(vm):
     """
     CPU  0 1 | 2 3
-         x x |           every value to every byte of the window, selector at every slot: no harm, hotplug works after
+         x x |           many values to many bytes of the window, selector at every slot: no harm, hotplug works after
     """
     script = f"""
         for cpu in 0 1 2 3 4; do
@@ -96,7 +101,33 @@ def test_register_noise(vm):
         done"""
     vm.sh(script, timeout=120)
     assert cpus_of_qemu(vm) == {0, 1}
-    scenario.add(vm, 3)
-    scenario.online(vm, 3)
-    scenario.works(vm, 3)
-    scenario.eject(vm, 3)
+    scenario.comes_and_goes(vm, 3)
+
+
+def noise(seed):
+    """Shell: random values to random registers, half of them to CONTROL, for as long as the guest can, from CPU 0."""
+    return (f"(awk 'BEGIN {{ srand({seed}); while (1) {{"
+            f' printf "devmem %d 32 %d\\n", {SELECTOR}, int(rand() * 7);'
+            f' printf "devmem %d 8 %d\\n", {CONTROL} + int(rand() * 2) * int(rand() * 12), int(rand() * 256) }} }}\''
+            " | taskset -c 0 sh) > /dev/null 2>&1 &")
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=6", reboots=True, expected=(GUESTS_OWN,))
+def test_random_noise(vm):
+    """
+    CPU  0 1 | 2 3 4 5
+         x ~ | ~ ~ ~ ~   the guest writes at random, ejects CPUs that it runs on, while others are added: QEMU lives on, and
+                         after each reset the guest has what QEMU has
+    """
+    choose, since = random.Random(SEED), vm.mark()
+    deadline = time.monotonic() + (60 if paths.SANITIZED else 10)
+    while time.monotonic() < deadline:
+        vm.sh(noise(choose.randrange(1 << 16)))
+        for _ in range(12):
+            time.sleep(0.25)
+            with contextlib.suppress(Refused):
+                vm.device_add(choose.randrange(1, 6))
+        vm.qmp("system_reset")
+        vm.wait_boot()
+        assert len(vm.masks()["online"]) == len(cpus_of_qemu(vm))
+    assert vm.events_since(since, "DEVICE_DELETED")

@@ -167,10 +167,7 @@ def test_ids_stay_with_their_cpus(vm, dialect):
 def test_cpu_max(vm):
     """-cpu max: max-arm-cpu comes, works and goes, twice."""
     for _ in range(2):
-        scenario.add(vm, 3)
-        scenario.online(vm, 3)
-        scenario.works(vm, 3)
-        scenario.eject(vm, 3)
+        scenario.comes_and_goes(vm, 3)
 
 
 @pytest.mark.vm(smp="cpus=2,maxcpus=4", args=("-device", "cortex-a57-arm-cpu,id=core3,core-id=3"))
@@ -193,11 +190,6 @@ def test_eject_cold_plugged_cpu(vm, dialect):
     CPU  0 1 2 | 3
          x x x |       CPU 2 has no id to name it by: device_del by its QOM path ejects it, and an add brings it back
     """
-    paths = [entry["qom-path"] for entry in vm.qmp("query-hotpluggable-cpus") if entry["props"]["core-id"] == 2]
-    since = vm.mark()
-    vm.qmp("device_del", id=paths[0])
-    vm.wait_event("DEVICE_DELETED", since, match=lambda data: data.get("path") == paths[0])
-    scenario.wait_until("the CPU to leave", lambda: vm.masks()["present"] == {0, 1})
-    scenario.add(vm, 2)
-    scenario.online(vm, 2)
-    scenario.works(vm, 2)
+    scenario.eject_cold_plugged(vm, 2)
+    assert vm.masks()["present"] == {0, 1}
+    scenario.add_and_work(vm, 2)

@@ -3,16 +3,6 @@
 import pytest
 
 from cpuhp import elfcore, kexec, scenario
-from cpuhp.vm import wait_until
-
-
-def eject_cold_plugged(vm, core):
-    """device_del of a CPU of cpus=, which has no id, by its QOM path."""
-    path, = [entry["qom-path"] for entry in vm.qmp("query-hotpluggable-cpus") if entry["props"]["core-id"] == core]
-    since = vm.mark()
-    vm.qmp("device_del", id=path)
-    vm.wait_event("DEVICE_DELETED", since, match=lambda data: data.get("path") == path)
-    wait_until(f"cpu{core} to leave the present mask", lambda: core not in vm.masks()["present"])
 
 
 def test_kexec(boot, linux, dialect):
@@ -36,12 +26,10 @@ def test_kexec(boot, linux, dialect):
         scenario.works(vm, 3)
 
         scenario.eject(vm, 3)
-        eject_cold_plugged(vm, 1)
+        scenario.eject_cold_plugged(vm, 1)
         boots_with({0})
         for cpu in (3, 1):
-            scenario.add(vm, cpu)
-            scenario.online(vm, cpu)
-            scenario.works(vm, cpu)
+            scenario.add_and_work(vm, cpu)
 
         boots_with({0, 1, 3}, online=2, append="maxcpus=2")
         last, = vm.masks()["present"] - vm.masks()["online"]

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from cpuhp import fwcfg, paths, scenario, tables
+from cpuhp import scenario, tables
 from cpuhp.agent import GuestGone
 from cpuhp.vm import VM, Spec
 
@@ -16,9 +16,7 @@ UID, MPIDR = ("<I", 8), ("<Q", 68)      # format and offset of a GICC's field
 
 @pytest.fixture(scope="module")
 def madt():
-    """The machine's MADT, without a guest."""
-    return tables.checksummed(fwcfg.tables(fwcfg.read_all(
-        paths.qemu(), "-machine", "virt,gic-version=3", "-cpu", "cortex-a57", "-smp", SMP, "-m", "300M"))["APIC"])
+    return tables.of_machine(smp=SMP)["APIC"]
 
 
 def with_field(gicc, field, value):
@@ -33,28 +31,6 @@ def with_giccs(madt, edit):
     first = next(number for number, entry in enumerate(entries) if entry[0] == tables.GICC)
     others = [entry for entry in entries if entry[0] != tables.GICC]
     return tables.with_structures(madt, others[:first] + edit([e for e in entries if e[0] == tables.GICC]) + others[first:])
-
-
-def said(vm, pattern):
-    return [line for line in vm.dmesg().splitlines() if re.search(pattern, line)]
-
-
-def others_work(vm, cpu):
-    """A CPU of whom nothing bad was said, by its core."""
-    scenario.add(vm, cpu)
-    scenario.online(vm, cpu)
-    scenario.works(vm, cpu)
-    scenario.eject(vm, cpu)
-
-
-def refused(vm, core):
-    """An add of what the table does not describe ends in an honest _OST."""
-    before = vm.masks()
-    since = vm.mark()
-    vm.device_add(core)
-    ost = vm.wait_event("ACPI_DEVICE_OST", since, match=lambda data: data["info"]["slot"] == str(core))["info"]
-    assert ost["status"] != scenario.OST_SUCCESS
-    assert vm.masks() == before
 
 
 def replace(core, change):
@@ -90,9 +66,9 @@ def test_hot_pluggable(boot, madt, name):
     with boot(smp=SMP, tables=tables.initrd(with_giccs(madt, edit))) as vm:
         assert vm.masks()["online"] == {0, 1}
         assert vm.masks()["possible"] == set(range(possible))
-        assert len(said(vm, line)) == 1, said(vm, "MADT")
-        refused(vm, lost)
-        others_work(vm, 2)
+        assert len(scenario.said(vm, line)) == 1, scenario.said(vm, "MADT")
+        scenario.refused_add(vm, lost, rf"CPU with UID {lost} is not in the MADT")
+        scenario.comes_and_goes(vm, 2)
 
 
 def test_one_that_is_there_is_short(boot, madt):
@@ -103,7 +79,32 @@ def test_one_that_is_there_is_short(boot, madt):
     with boot(smp=SMP, tables=tables.initrd(with_giccs(madt, replace(1, short)))) as vm:
         assert vm.masks()["online"] == vm.masks()["present"] == {0}
         assert vm.masks()["possible"] == set(range(5))
-        assert len(said(vm, r"GICC at offset \d+ is too short, skipped")) == 1
+        assert len(scenario.said(vm, r"GICC at offset \d+ is too short, skipped")) == 1
+
+
+def test_boot_cpu_missing(boot, madt):
+    """
+    CPU  0 1 | 2 3 4 5
+         ? x |              no GICC of the boot CPU: said; it runs, alone
+    """
+    with boot(smp=SMP, tables=tables.initrd(with_giccs(madt, lambda giccs: giccs[1:]))) as vm:
+        assert vm.masks()["online"] == vm.masks()["present"] == {0}
+        assert len(scenario.said(vm, r"missing boot CPU MPIDR, not enabling secondaries")) == 1
+
+
+def test_two_that_are_there_share_a_uid(boot, madt):
+    """
+    UID  0 0 | 2 3 4 5
+         x x |              said; both are there, as nobody looks them up; others can be added
+    """
+    shared = with_giccs(madt, replace(1, lambda gicc: with_field(gicc, UID, 0)))
+    with boot(smp=SMP, tables=tables.initrd(shared)) as vm:
+        assert vm.masks()["online"] == {0, 1}
+        assert len(scenario.said(vm, r"duplicate CPU UID 0, keeping MPIDR 0x1")) == 1
+        scenario.offline(vm, 1)
+        scenario.online(vm, 1)
+        scenario.works(vm, 1)
+        scenario.comes_and_goes(vm, 2)
 
 
 def test_entry_of_length_zero_at_the_end(boot, madt):
@@ -115,8 +116,8 @@ def test_entry_of_length_zero_at_the_end(boot, madt):
     with boot(smp=SMP, tables=tables.initrd(broken)) as vm:
         assert vm.masks()["online"] == {0, 1}
         assert vm.masks()["possible"] == set(range(6))
-        assert len(said(vm, r"bad length of the entry at offset \d+, nothing after it is used")) == 1
-        others_work(vm, 5)
+        assert len(scenario.said(vm, r"bad length of the entry at offset \d+, nothing after it is used")) == 1
+        scenario.comes_and_goes(vm, 5)
 
 
 def test_entry_of_length_zero_before_the_gicrs(linux, directory, madt):
@@ -126,8 +127,8 @@ def test_entry_of_length_zero_before_the_gicrs(linux, directory, madt):
     """
     broken = with_giccs(madt, lambda giccs: [*giccs[:3], bytes(8), *giccs[3:]])
     vm = VM(Spec(linux=linux, smp=SMP, tables=tables.initrd(broken), append="earlycon=pl011,0x9000000"), directory)
-    with pytest.raises(GuestGone):
-        vm.__enter__()
+    with pytest.raises(GuestGone), vm:
+        pass
     assert re.search(r"bad length of the entry at offset \d+, nothing after it is used", vm.console())
     assert re.search(r"Kernel panic - not syncing", vm.console())
 
@@ -143,8 +144,8 @@ def test_more_than_there_is_room_for(boot, madt):
     with boot(smp=SMP, memory="1G", tables=tables.initrd(with_giccs(madt, more))) as vm:
         assert vm.masks()["online"] == {0, 1}
         assert vm.masks()["possible"] == set(range(NR_CPUS))
-        assert len(said(vm, rf"1 CPUs dropped, the kernel has room for {NR_CPUS}")) == 1
-        others_work(vm, 5)
+        assert len(scenario.said(vm, rf"1 CPUs dropped, the kernel has room for {NR_CPUS}")) == 1
+        scenario.comes_and_goes(vm, 5)
 
 
 def test_nr_cpus(boot, madt):
@@ -154,6 +155,5 @@ def test_nr_cpus(boot, madt):
     reordered = with_giccs(madt, lambda giccs: [giccs[0], *giccs[2:], giccs[1]])
     with boot(smp=SMP, append="nr_cpus=2", tables=tables.initrd(reordered)) as vm:
         assert vm.masks()["online"] == vm.masks()["possible"] == {0, 1}
-        assert len(said(vm, r"\(6\) exceeds configured maximum of 2 - clipping")) == 1
-        refused(vm, 3)
-        assert said(vm, r"CPU with UID 3, MPIDR 0x3 cannot be used: nr_cpus=")
+        assert len(scenario.said(vm, r"\(6\) exceeds configured maximum of 2 - clipping")) == 1
+        scenario.refused_add(vm, 3, r"CPU with UID 3, MPIDR 0x3 cannot be used: nr_cpus=")

@@ -3,7 +3,8 @@
 import pytest
 
 from cpuhp import button, scenario, tables
-from cpuhp.button import BUS_CHECK, DEVICE_CHECK, EJECT_REQUEST, press
+from cpuhp.button import press
+from cpuhp.scenario import BUS_CHECK, DEVICE_CHECK, EJECT_REQUEST
 from cpuhp.vm import VM, Spec
 
 SMP = "cpus=2,maxcpus=4"
@@ -50,9 +51,7 @@ def test_notifications(boot, dsdt, dialect):
                 assert succeeded == [], name
             else:
                 assert succeeded == [cpu == 1], name
-        scenario.add(vm, 2)
-        scenario.online(vm, 2)
-        scenario.works(vm, 2)
+        scenario.add_and_work(vm, 2)
 
 
 def test_burst(boot, dsdt):
@@ -78,9 +77,7 @@ def test_burst(boot, dsdt):
         assert len(vm.osts(1, since)) == BURST
         assert slab() < before * 1.05
         assert vm.masks()["present"] == {0, 1}
-        scenario.add(vm, 2)
-        scenario.online(vm, 2)
-        scenario.works(vm, 2)
+        scenario.add_and_work(vm, 2)
 
 
 def test_eject_that_firmware_did_not_ask_for(boot, dsdt):

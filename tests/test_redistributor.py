@@ -1,45 +1,22 @@
 """Rows 12, 25 and 26: redistributors that firmware describes wrongly, in a MADT that takes the place of its own."""
 
-import re
-
 import pytest
 
 from cpuhp import scenario, tables
-from cpuhp.vm import VM, Spec
 
 SMP = "cpus=2,maxcpus=6"
 FRAMES = 0x20000        # of one redistributor
 GICR_BASE = 0x080A0000
-NOWHERE = 1 << 50     # beyond the physical addresses
+NOWHERE = 1 << 50       # beyond the physical addresses
 
 
 @pytest.fixture(scope="module")
-def madt(request, tmp_path_factory):
-    spec = Spec(smp=SMP, linux=request.config.getoption("--linux"))
-    with VM(spec, tmp_path_factory.mktemp("firmware")) as vm:
-        return tables.read(vm, "APIC")
-
-
-def said(vm, pattern):
-    """The lines of the kernel's log that match."""
-    return [line for line in vm.dmesg().splitlines() if re.search(pattern, line)]
+def madt():
+    return tables.of_machine(smp=SMP)["APIC"]
 
 
 def refused(vm, cpu):
-    """An add ends in an honest _OST and no CPU; the log names it and says why."""
-    since = vm.mark()
-    vm.device_add(cpu)
-    ost = vm.wait_event("ACPI_DEVICE_OST", since, match=lambda data: data["info"]["slot"] == str(cpu))["info"]
-    assert ost["status"] != scenario.OST_SUCCESS
-    assert vm.masks()["present"] == vm.cpu_directories() == {0, 1}
-    assert said(vm, rf"CPU{cpu}: no GICR range has the redistributor of MPIDR 0x{cpu}, refused")
-
-
-def works(vm, cpu):
-    scenario.add(vm, cpu)
-    scenario.online(vm, cpu)
-    scenario.works(vm, cpu)
-    scenario.eject(vm, cpu)
+    scenario.refused_add(vm, cpu, rf"CPU{cpu}: no GICR range has the redistributor of MPIDR 0x{cpu}, refused")
 
 
 def test_region_that_ends_too_early(boot, madt):
@@ -50,7 +27,7 @@ def test_region_that_ends_too_early(boot, madt):
     with boot(smp=SMP, tables=tables.initrd(tables.with_gicrs(madt, (GICR_BASE, 4 * FRAMES)))) as vm:
         assert vm.masks()["online"] == {0, 1}
         refused(vm, 4)
-        works(vm, 3)
+        scenario.comes_and_goes(vm, 3)
 
 
 def test_none_for_a_cpu_that_is_there(boot, madt):
@@ -62,9 +39,9 @@ def test_none_for_a_cpu_that_is_there(boot, madt):
     with boot(smp=SMP, tables=tables.initrd(tables.with_gicrs(madt, (GICR_BASE, FRAMES)))) as vm:
         assert vm.masks()["present"] == {0, 1}
         assert vm.masks()["online"] == {0}
-        assert len(said(vm, reason)) == 1
+        assert len(scenario.said(vm, reason)) == 1
         assert vm.run(f"echo 1 > {scenario.CPU_SYSFS}/cpu1/online").status != 0
-        assert len(said(vm, reason)) == 2
+        assert len(scenario.said(vm, reason)) == 2
         scenario.works(vm, 0)
 
 
@@ -75,7 +52,7 @@ ODD = {
     "too short for one": ([(GICR_BASE, 0x10000), ALL], r"GICR range @80a0000 of 65536 bytes holds no redistributor, skipped"),
     "cannot be mapped": ([(NOWHERE, FRAMES), ALL], r"Couldn't map GICR region @4000000000000, skipped"),
     "overlap": ([(GICR_BASE, 4 * FRAMES), ALL], r"GICR ranges @0x0*80a0000 and @0x0*80a0000 overlap"),
-    "entry that ends early": ([(b"\x0e\x08" + bytes(6)), ALL], r"GICR entry of 8 bytes is too short, skipped"),
+    "entry that ends early": ([b"\x0e\x08" + bytes(6), ALL], r"GICR entry of 8 bytes is too short, skipped"),
 }
 
 
@@ -89,8 +66,8 @@ def test_odd_ranges(boot, madt, name):
     with boot(smp=SMP, tables=tables.initrd(tables.with_gicrs(madt, *entries))) as vm:
         assert vm.masks()["online"] == {0, 1}
         assert vm.masks()["possible"] == set(range(6))
-        assert len(said(vm, line)) == 1, said(vm, "GICR|GICv3")
-        works(vm, 5)
+        assert len(scenario.said(vm, line)) == 1, scenario.said(vm, "GICR|GICv3")
+        scenario.comes_and_goes(vm, 5)
 
 
 def test_only_in_the_gicc(boot, madt):

@@ -39,6 +39,4 @@ def test_reset(vm, dialect, reset):
     since = scenario.request_eject(vm, 3)
     vm.wait_event("DEVICE_DELETED", since)
     assert present_after_reset() == 2
-    scenario.add(vm, 3)
-    scenario.online(vm, 3)
-    scenario.works(vm, 3)
+    scenario.add_and_work(vm, 3)

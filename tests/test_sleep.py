@@ -52,6 +52,4 @@ def test_suspend_to_idle(vm, dialect):
     wake_up(vm)
     scenario.wait_gone(vm, 3, since)
     assert sleeps_so_far(vm) == before + 2
-    scenario.add(vm, 3)
-    scenario.online(vm, 3)
-    scenario.works(vm, 3)
+    scenario.add_and_work(vm, 3)

@@ -7,7 +7,7 @@ import time
 from cpuhp import paths, scenario
 from cpuhp.cpio import Archive
 
-SECONDS = 30
+SECONDS = 15
 SEED = 1
 PARAMETERS = "onoff_interval=25 onoff_holdoff=0 stat_interval=5 fwd_progress=0"    # intervals in jiffies of 4 ms, and in s
 
