@@ -15,6 +15,8 @@ MACHINES = {
     "device tree": {"smp": "4", "acpi": False},
     "device tree, no firmware": {"smp": "4", "acpi": False, "firmware": False},
     "gicv2": {"smp": "4", "machine": "gic-version=2"},
+    "a CPU that boot gives up": {"smp": "cpus=1,maxcpus=2", "directories": False,
+                                 "args": ("-device", "cortex-a57-arm-cpu,id=core1,core-id=1,x-no-crc32=on")},
     "old QEMU with maxcpus": {"smp": "cpus=2,maxcpus=4", "qemu_patched": False},
 }
 
