@@ -9,7 +9,8 @@ MORE_PROCESSES = 10
 SLOWER = 1.2
 # QEMU thinks of how big a table old machines had room for
 BIG_TABLES = (r"warning: ACPI table size", r"^Try removing CPUs")
-BOOTS = 4           # of each machine at most: the least disturbed ones are held against each other
+NOTHING = 0.050     # s, of what a machine with other work to do takes for nothing
+BOOTS = 8           # of each machine at most: the least disturbed ones are held against each other
 
 
 def processes(vm):
@@ -21,6 +22,11 @@ def bringup_seconds(vm):
     stamps = re.findall(r"^\[ *([\d.]+)\] smp: (?:Bringing up secondary CPUs|Brought up)", vm.dmesg(), re.M)
     before, after = map(float, stamps)
     return after - before
+
+
+def limit(few):
+    """So long may it take, with 512 possible CPUs; the unpatched kernel takes a second more."""
+    return max(SLOWER * min(few), min(few) + NOTHING)
 
 
 def test_512(boot):
@@ -44,8 +50,8 @@ def test_512(boot):
             scenario.eject(vm, cpu)
         assert vm.masks()["present"] == vm.cpu_directories() == {0, 1}
 
-    while min(many) > SLOWER * min(few) and len(many) < BOOTS:
+    while min(many) > limit(few) and len(many) < BOOTS:
         for smp, seconds in ((FEW, few), (MANY, many)):
             with boot(smp=smp, memory="1G", expected=BIG_TABLES) as vm:
                 seconds.append(bringup_seconds(vm))
-    assert min(many) <= SLOWER * min(few), (few, many)
+    assert min(many) <= limit(few), (few, many)
