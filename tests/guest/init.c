@@ -6,7 +6,6 @@
  * of boots that the tests need.
  */
 #include <err.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>

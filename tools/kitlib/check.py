@@ -45,6 +45,9 @@ def count(report):
 def meanwhile(name, linux, products):
     """Builds @products, for @linux, with the processor time that nobody else wants.
 
+    It stays in our session: to the kernel's autogroups each session is as nice
+    as the other.
+
     At the end it waits for the build, and shows how far it is. A failure is
     left to the build that follows, which meets it again and says so.
     """
@@ -53,7 +56,7 @@ def meanwhile(name, linux, products):
     with open(log, "w") as out:
         proc = subprocess.Popen(["nice", "-n", "19", KIT, "--linux", linux.version, "build", *products],
                                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                                start_new_session=True)
+                                process_group=0)
     try:
         yield
         with open(log) as text:
