@@ -10,6 +10,7 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 from . import lint
+from .build import HUGE_HEAP
 from .common import JOBS, KINDS, OUT, ROOT, Error, bases, base as find, say
 
 KIT = Path(__file__).resolve().parents[1] / "kit"
@@ -90,7 +91,7 @@ def pytest(linux, report, only, repeated):
     if repeated:
         command += ["-m", "not once"]
     env = {**os.environ, "CPUHP_ROOT": str(ROOT), "LINUX": linux.version,
-           "PYTHONDONTWRITEBYTECODE": "1"}
+           "PYTHONDONTWRITEBYTECODE": "1", **HUGE_HEAP}
     return subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL).returncode
 
 
