@@ -48,6 +48,9 @@ vm: build-demo ## a shell in the guest, with QEMU's monitor at hand
 soak: build-demo ## 1000 add/online/work/eject cycles in one VM
 	@tools/soak $(if $(LINUX),--linux $(LINUX)) $(if $(CYCLES),--cycles $(CYCLES)) $(if $(SEED),--seed $(SEED))
 
+bench: build-bench ## what absent CPUs cost and how fast a new one is there, into docs/bench.md
+	@tools/bench $(if $(LINUX),--linux $(LINUX))
+
 fuzz: ## what reads the MADT and _MAT, under libFuzzer, ASan and UBSan, for SECONDS=
 	$(install)
 	@$(KIT) tree linux
@@ -67,6 +70,11 @@ build-demo:
 	$(install)
 	@$(KIT) build linux qemu initramfs
 
+build-bench:
+	$(if $(NOINSTALL),,@tools/install bench)
+	@for base in $(or $(LINUX),$(patsubst linux/%/series,%,$(wildcard linux/*/series))); do \
+		$(KIT) --linux $$base build linux linux-base qemu initramfs || exit; done
+
 tree: ## work/: the sources with the series applied, one commit per patch
 	$(install)
 	@$(KIT) tree
@@ -85,4 +93,4 @@ compare: ## A=6.1 B=6.12: patch by patch, what the series of two kernel bases ha
 clean: ## remove out/ and the build directories in work/; the trees stay
 	rm -rf out work/*/build work/*/build-*
 
-.PHONY: help demo vm soak fuzz check lint build build-demo tree refresh series compare clean
+.PHONY: help demo vm soak bench fuzz check lint build build-demo tree refresh series compare clean

@@ -11,8 +11,9 @@ SMP = "cpus=2,maxcpus=4"
 CPU = 2
 MANY = 2000
 
-# Allocations that may sleep fail as well, and without a backtrace each time
-ARM = "cd /sys/kernel/debug/failslab; echo N > ignore-gfp-wait; echo 0 > verbose"
+# Allocations that may sleep fail as well, and without a backtrace each time; single pages are left to the shell itself
+ARM = ("for what in failslab fail_page_alloc; do cd /sys/kernel/debug/$what; echo N > ignore-gfp-wait; echo 0 > verbose; done;"
+       "echo 1 > min-order")
 
 # One allocation of the shell's fails, the first, the second and so on, until it had less of them: how each attempt ended
 EACH_ONLINE = f"""
@@ -49,6 +50,33 @@ def test_online(vm):
     results = [line.split()[1] for line in vm.sh(EACH_ONLINE, timeout=240).splitlines()]
     assert set(results) == {"passed", "refused"}, results
     assert results.count("refused") >= 20 and len(results) < MANY
+    scenario.online(vm, CPU)
+    scenario.works(vm, CPU)
+    scenario.eject(vm, CPU)
+    scenario.comes_and_goes(vm, CPU)
+
+
+# The largest piece that an online needs: 64 KB, for LPIs that are pending
+NO_PENDING_TABLE = f"""
+{ARM}
+echo 4 > min-order; echo 100 > probability; echo -1 > times; echo Y > task-filter
+echo 1 > /proc/$$/make-it-fail
+echo 1 > {scenario.CPU_SYSFS}/cpu{CPU}/online && echo passed
+echo 0 > /proc/$$/make-it-fail
+echo 0 > probability
+"""
+
+
+@pytest.mark.vm(smp=SMP)
+def test_no_pending_table(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2; no memory for its LPI pending table: the online is refused, and named; then it works
+    """
+    scenario.add(vm, CPU)
+    assert "passed" not in vm.sh(NO_PENDING_TABLE)
+    assert scenario.said(vm, rf"Failed to allocate PENDBASE for CPU{CPU}")
+    assert CPU not in vm.masks()["online"]
     scenario.online(vm, CPU)
     scenario.works(vm, CPU)
     scenario.eject(vm, CPU)

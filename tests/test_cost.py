@@ -1,9 +1,10 @@
 """Row 35, as counters: what a CPU costs does not depend on how many there may be."""
 
-from cpuhp import scenario
+from cpuhp import bench, scenario
 
-READ = "gicv3_redist_read"
-MOST = 16       # reads of an online; a search from the first redistributor needs two for each that is before
+READS = 16          # of GICRs at an online; a search from the first one needs two for each that is before
+KB_PER_CPU = 250    # of memory that an absent CPU costs; the first unit of per-CPU memory is more than 100 of them
+MORE = 64
 
 
 def test_reads_of_an_online(boot, directory):
@@ -12,15 +13,36 @@ def test_reads_of_an_online(boot, directory):
          x x |             -> 2 and 60: their redistributors are found with few reads, the 61st as soon as the third
     """
     log = directory / "trace.log"
-    with boot(smp="cpus=2,maxcpus=64", memory="512M", args=("-trace", f"enable={READ}", "-D", str(log))) as vm:
-        def reads_of_online(cpu):
-            before = log.read_text().count(READ)
-            scenario.online(vm, cpu)
-            return log.read_text().count(READ) - before
-
+    with boot(**bench.spec(MORE, log)) as vm:
         for cpu in (2, 60):
             scenario.add(vm, cpu)
-            first = reads_of_online(cpu)
-            scenario.offline(vm, cpu)
-            assert 0 < first <= MOST
-            assert 0 < reads_of_online(cpu) <= MOST
+            for _ in range(2):
+                with bench.counted(vm, log, bench.GICR_READ) as counts:
+                    scenario.online(vm, cpu)
+                assert 0 < counts[bench.GICR_READ] <= READS
+                scenario.offline(vm, cpu)
+
+
+def test_accesses_of_an_add(boot, directory):
+    """
+    CPU  0 1 | 2 ...       -> the last of 8, and the last of 64: AML looks as often at the CPU hotplug registers
+    """
+    found = []
+    for possible in (8, MORE):
+        log = directory / f"trace-{possible}.log"
+        with boot(**bench.spec(possible, log)) as vm:
+            with bench.counted(vm, log, bench.ACPI_ACCESS) as counts:
+                scenario.add(vm, possible - 1)
+            found.append(counts[bench.ACPI_ACCESS])
+    assert 0 < found[0] == found[1]
+
+
+def test_memory_of_absent_cpus(boot):
+    """
+    CPU  0 1 | 2 ... 63        against a machine with 0 and 1 alone: the memory that is free
+    """
+    free = []
+    for possible in (bench.PRESENT, MORE):
+        with boot(**bench.spec(possible)) as vm:
+            free.append(bench.free_kb(vm))
+    assert (free[0] - free[1]) / (MORE - bench.PRESENT) <= KB_PER_CPU

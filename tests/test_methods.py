@@ -110,13 +110,18 @@ SHORT = {
 }
 
 
-def with_mat(contents):
+FOREIGN = "0x0B, 0x50, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 1" + ", 0" * 55 + ", 3" + ", 0" * 11      # CPU 3's
+
+
+def with_mat(contents, cpu=CPU):
+    device = f"Device (C{cpu:03X})"
+
     def edit(text):
-        head, rest = text.split("Device (C002)", 1)
+        head, rest = text.split(device, 1)
         rest, count = re.subn(r"Name \(_MAT, Buffer \(0x50\).*?\}\)", lambda _: f"Name (_MAT, Buffer () {{ {contents} }})",
                               rest, count=1, flags=re.S)
         assert count == 1, "the DSDT has changed: no _MAT"
-        return f"{head}Device (C002){rest}"
+        return head + device + rest
     return tables.initrd(tables.edit_asl(read_dsdt("disabled"), edit))
 
 
@@ -139,7 +144,19 @@ def test_mat_of_another_cpu(boot):
     CPU  0 1 | 2 3
          x x |         -> 2, whose _MAT is that of 3: refused, and named; 3 works
     """
-    foreign = "0x0B, 0x50, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 1" + ", 0" * 55 + ", 3" + ", 0" * 11
-    with boot(smp=SMP, dialect="disabled", tables=with_mat(foreign)) as vm:
+    with boot(smp=SMP, dialect="disabled", tables=with_mat(FOREIGN)) as vm:
         scenario.refused_add(vm, CPU, r"_MAT is not that of UID 2, MPIDR 0x2")
         scenario.add_and_work(vm, 3)
+
+
+def test_mat_of_another_cpu_at_boot(boot):
+    """
+    CPU  0 1 | 2 3
+         x x |         1's _MAT is that of 3: said; it runs all the same -> 1 is ejected, offline first
+    """
+    with boot(smp=SMP, dialect="disabled", tables=with_mat(FOREIGN, 1)) as vm:
+        assert scenario.said(vm, r"_MAT is not that of UID 1, MPIDR 0x1, going by the MADT")
+        scenario.works(vm, 1)
+        scenario.eject_cold_plugged(vm, 1)
+        assert scenario.said(vm, r"psci: CPU1 killed")
+        scenario.add_and_work(vm, CPU)

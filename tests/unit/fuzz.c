@@ -75,6 +75,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	free(table);
 
 	check_mat(data + size, in.mat, &inv.gicc[in.cpu % inv.nr]);
-	free(inv.gicc);
+	free_inventory(&inv);
 	return 0;
 }

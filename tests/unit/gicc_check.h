@@ -85,6 +85,12 @@ static void check_inventory(const struct acpi_gicc_inventory *inv, u64 boot,
 	}
 }
 
+static void free_inventory(const struct acpi_gicc_inventory *inv)
+{
+	free(inv->gicc);
+	free(inv->index);
+}
+
 static void build_into(struct acpi_gicc_inventory *inv, u8 fill,
 		       const struct acpi_table_madt *madt, u64 boot,
 		       const struct acpi_gicc_policy *policy,
@@ -96,6 +102,8 @@ static void build_into(struct acpi_gicc_inventory *inv, u8 fill,
 	inv->max = max;
 	inv->gicc = malloc(max * sizeof(*inv->gicc));
 	memset(inv->gicc, fill, max * sizeof(*inv->gicc));
+	inv->index = malloc(ACPI_GICC_INDEX(max) * sizeof(*inv->index));
+	memset(inv->index, fill, ACPI_GICC_INDEX(max) * sizeof(*inv->index));
 	acpi_gicc_build(inv, madt, boot, policy, report);
 	check_inventory(inv, boot, policy);
 }
@@ -115,7 +123,7 @@ static void build_checked(struct acpi_gicc_inventory *inv,
 	     inv->boot_found == again.boot_found && inv->gicv3 == again.gicv3 &&
 	     !memcmp(inv->gicc, again.gicc, inv->nr * sizeof(*inv->gicc)),
 	     "the same table gives the same inventory");
-	free(again.gicc);
+	free_inventory(&again);
 }
 
 static void check_mat(const u8 *mat, size_t size,

@@ -137,7 +137,7 @@ static void run_mutations(const u8 *madt, u32 size, u64 boot,
 		policy->disabled = rand() % 3;
 		build(&inv, damaged, length, boot, policy);
 		check_as_mat(damaged, length, inv.gicc);
-		free(inv.gicc);
+		free_inventory(&inv);
 		free(damaged);
 	}
 	printf("%u problems reported\n", said);
@@ -179,6 +179,6 @@ int main(int argc, char **argv)
 		die("the table's length is not the file's");
 	build(&inv, madt, size, boot, &policy);
 	print(&inv);
-	free(inv.gicc);
+	free_inventory(&inv);
 	return 0;
 }

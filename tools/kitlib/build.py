@@ -78,7 +78,7 @@ def hugepages():
     policy = Path("/sys/kernel/mm/transparent_hugepage/enabled")
     if not policy.exists() or "[madvise]" not in policy.read_text():
         return {}
-    source, library = ROOT / "tools/hugepages.c", OUT / "tools/hugepages.so"
+    source, library = Path(__file__).resolve().parents[1] / "hugepages.c", OUT / "tools/hugepages.so"
     if not library.exists() or library.stat().st_mtime_ns < source.stat().st_mtime_ns:
         library.parent.mkdir(parents=True, exist_ok=True)
         unfinished = library.with_suffix(f".{os.getpid()}")     # another build may be at it too

@@ -16,6 +16,8 @@ from .common import JOBS, KINDS, OUT, ROOT, Error, bases, base as find, say
 KIT = Path(__file__).resolve().parents[1] / "kit"
 # Tests at a time: a guest's load is mostly one CPU's, and it waits now and then.
 WORKERS = min(JOBS + 1, 4) if JOBS > 1 else 1
+# Only tests that run with one base want these.
+ONCE = ("linux-off",)
 
 
 def run_lint():
@@ -43,8 +45,8 @@ def count(report):
 
 
 @contextlib.contextmanager
-def meanwhile(name, linux, products):
-    """Builds @products, for @linux, with the processor time that nobody else wants.
+def meanwhile(name, linux, products, nice=0):
+    """Builds @products, for @linux, @nice to what else goes on.
 
     It stays in our session: to the kernel's autogroups each session is as nice
     as the other.
@@ -55,7 +57,7 @@ def meanwhile(name, linux, products):
     log = OUT / "check" / f"{name}-build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "w") as out:
-        proc = subprocess.Popen(["nice", "-n", "19", KIT, "--linux", linux.version, "build", *products],
+        proc = subprocess.Popen(["nice", "-n", str(nice), KIT, "--linux", linux.version, "build", *products],
                                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                                 process_group=0)
     try:
@@ -100,8 +102,9 @@ def run_check(build, of_base, of_all):
 
     @build(version, products) builds for one Linux base; @of_base is what
     differs from base to base, @of_all what does not. Whatever is built next to
-    something else fills the gaps that one core, or a single step, leaves. A
-    build that fails is a test that failed.
+    something else fills the gaps that a single step leaves; tests have their
+    time limits, and come before the build of the base that follows. A build
+    that fails is a test that failed.
     """
     version, only = os.environ.get("LINUX"), os.environ.get("TEST")
     passed = failed = skipped = 0
@@ -109,12 +112,13 @@ def run_check(build, of_base, of_all):
     try:
         one = version or os.environ.get(KINDS["linux"])     # the user's tree is of one base
         todo = [find("linux", version)] if one else bases("linux")
+        of_following = [product for product in of_base if product not in ONCE]
         for number, (linux, following) in enumerate(zip(todo, [*todo[1:], None])):
             report = OUT / "check" / f"{linux.name}.xml"
             with contextlib.nullcontext() if number else meanwhile("qemu", linux, of_all):
-                build(linux.version, of_base)
+                build(linux.version, of_following if number else of_base)
             build(linux.version, of_all)
-            with meanwhile(following.name, following, of_base) if following else contextlib.nullcontext():
+            with meanwhile(following.name, following, of_following, 5) if following else contextlib.nullcontext():
                 code = pytest(linux, report, only, repeated=number > 0)
             if code == 5:           # nothing of that name with this kernel
                 continue

@@ -65,10 +65,14 @@ enum acpi_gicc_problem {
 	ACPI_GICC_BOTH_FLAGS,
 };
 
+/* Twice a hash table, by UID and by MPIDR, that is half full at most */
+#define ACPI_GICC_INDEX(max)	(2 * 2 * (max))
+
 /**
  * struct acpi_gicc_inventory - the CPUs of the MADT by logical id
  * @gicc: array of @max entries, copies of the GICCs; entry 0 is the boot CPU
- * @max: room in @gicc
+ * @index: array of ACPI_GICC_INDEX(@max) entries, for the lookups
+ * @max: room in @gicc, at most 32768
  * @nr: ids in use, at least 1
  * @nr_enabled: ids below are enabled in the MADT (or the boot CPU), ids from
  *	here to @nr are hot-pluggable
@@ -79,6 +83,7 @@ enum acpi_gicc_problem {
  */
 struct acpi_gicc_inventory {
 	struct acpi_madt_generic_interrupt *gicc;
+	u16 *index;
 	unsigned int max;
 	unsigned int nr;
 	unsigned int nr_enabled;

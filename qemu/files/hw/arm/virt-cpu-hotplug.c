@@ -462,6 +462,7 @@ void virt_acpi_dsdt_add_cpus(Aml *dsdt, VirtMachineState *vms)
 {
     CPUHotplugFeatures opts = {
         .sta_absent = dialects[vms->acpi_cpu_dialect].sta_absent,
+        .notify_by_halves = true,
     };
 
     build_cpus_aml(dsdt, MACHINE(vms), opts,

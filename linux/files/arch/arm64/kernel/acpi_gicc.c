@@ -20,9 +20,11 @@
 #include <asm/smp_plat.h>
 
 static struct acpi_madt_generic_interrupt cpu_madt_gicc[NR_CPUS];
+static u16 gicc_index[ACPI_GICC_INDEX(NR_CPUS)] __ro_after_init;
 
 static struct acpi_gicc_inventory inventory __ro_after_init = {
 	.gicc	= cpu_madt_gicc,
+	.index	= gicc_index,
 	.max	= ARRAY_SIZE(cpu_madt_gicc),
 };
 
@@ -165,11 +167,16 @@ int get_cpu_for_acpi_id(u32 uid)
 }
 EXPORT_SYMBOL_GPL(get_cpu_for_acpi_id);
 
-/* Does _MAT, where there is one, describe the CPU that the MADT describes? */
-static bool mat_is_right(acpi_handle handle,
-			 const struct acpi_madt_generic_interrupt *gicc)
+/*
+ * Does _MAT, where there is one, describe the CPU that the MADT describes? One
+ * that boot has brought up is not left without a device, or nothing would take
+ * it offline before firmware ejects it.
+ */
+static bool mat_is_right(acpi_handle handle, int cpu)
 {
+	const struct acpi_madt_generic_interrupt *gicc = &cpu_madt_gicc[cpu];
 	struct acpi_buffer buffer = { ACPI_ALLOCATE_BUFFER, NULL };
+	bool there = cpu < nr_cpu_ids && cpu_present(cpu);
 	union acpi_object *obj;
 	acpi_status status;
 	int ret = -EINVAL;
@@ -187,12 +194,13 @@ static bool mat_is_right(acpi_handle handle,
 	}
 
 	if (ret == -EXDEV)
-		acpi_handle_err(handle, FW_BUG "_MAT is not that of UID %u, MPIDR 0x%llx\n",
-				gicc->uid, gicc->arm_mpidr);
+		acpi_handle_err(handle, FW_BUG "_MAT is not that of UID %u, MPIDR 0x%llx, %s\n",
+				gicc->uid, gicc->arm_mpidr,
+				there ? "going by the MADT" : "refused");
 	else if (ret)
 		acpi_handle_warn(handle, FW_BUG "_MAT of UID %u is no GICC, going by the MADT\n",
 				 gicc->uid);
-	return ret != -EXDEV;
+	return ret != -EXDEV || there;
 }
 
 /**
@@ -205,7 +213,7 @@ static bool mat_is_right(acpi_handle handle,
  *
  * Context: process context.
  * Return: the MPIDR, or PHYS_CPUID_INVALID if the MADT does not know the CPU,
- * or _MAT contradicts it.
+ * or _MAT contradicts it and the CPU is not there yet.
  */
 phys_cpuid_t acpi_gicc_phys_id(acpi_handle handle, u32 acpi_id)
 {
@@ -219,7 +227,7 @@ phys_cpuid_t acpi_gicc_phys_id(acpi_handle handle, u32 acpi_id)
 		return PHYS_CPUID_INVALID;
 	}
 
-	if (!mat_is_right(handle, &cpu_madt_gicc[cpu]))
+	if (!mat_is_right(handle, cpu))
 		return PHYS_CPUID_INVALID;
 
 	return cpu_madt_gicc[cpu].arm_mpidr;

@@ -11,6 +11,7 @@
 #include <linux/acpi.h>
 #include <linux/acpi_gicc.h>
 #include <linux/errno.h>
+#include <linux/hash.h>
 #include <linux/init.h>
 #include <linux/string.h>
 
@@ -84,6 +85,67 @@ gicc_next(struct madt_cursor *c)
 	for (*(c) = (struct madt_cursor) { .madt = (table),		\
 					   .next = sizeof(*(table)) };	\
 	     (gicc = gicc_next(c)) != NULL;)
+
+/*
+ * The index: open addressing, an id plus one in each slot that is taken. Ids
+ * come and never go, so of two with the same key the lower one is found.
+ */
+struct gicc_index {
+	u16 *slots;
+	unsigned int nr;
+	u64 (*key_of)(const struct acpi_madt_generic_interrupt *gicc);
+};
+
+static u64 uid_of(const struct acpi_madt_generic_interrupt *gicc)
+{
+	return gicc->uid;
+}
+
+static u64 mpidr_of(const struct acpi_madt_generic_interrupt *gicc)
+{
+	return gicc->arm_mpidr;
+}
+
+static struct gicc_index uid_index(const struct acpi_gicc_inventory *inv)
+{
+	return (struct gicc_index) { inv->index, 2 * inv->max, uid_of };
+}
+
+static struct gicc_index mpidr_index(const struct acpi_gicc_inventory *inv)
+{
+	unsigned int nr = 2 * inv->max;
+
+	return (struct gicc_index) { inv->index + nr, nr, mpidr_of };
+}
+
+/* The slot of @key, or the free one where it belongs */
+static unsigned int find_slot(const struct acpi_gicc_inventory *inv,
+			      struct gicc_index index, u64 key)
+{
+	unsigned int slot = (u64)hash_64(key, 32) * index.nr >> 32;
+
+	while (index.slots[slot] &&
+	       index.key_of(&inv->gicc[index.slots[slot] - 1]) != key)
+		slot = (slot + 1) % index.nr;
+	return slot;
+}
+
+static int find_id(const struct acpi_gicc_inventory *inv,
+		   struct gicc_index index, u64 key)
+{
+	unsigned int slot = find_slot(inv, index, key);
+
+	return index.slots[slot] ? index.slots[slot] - 1 : -ENOENT;
+}
+
+static void __init add_to_index(struct acpi_gicc_inventory *inv,
+				struct gicc_index index, unsigned int id)
+{
+	unsigned int slot = find_slot(inv, index, index.key_of(&inv->gicc[id]));
+
+	if (!index.slots[slot])
+		index.slots[slot] = id + 1;
+}
 
 /* What acpi_gicc_build() was given */
 struct gicc_builder {
@@ -159,6 +221,14 @@ find_boot_gicc(const struct gicc_builder *b)
 	return best;
 }
 
+static void __init take_gicc(struct acpi_gicc_inventory *inv, unsigned int id,
+			     const struct acpi_madt_generic_interrupt *gicc)
+{
+	gicc_copy(&inv->gicc[id], gicc);
+	add_to_index(inv, uid_index(inv), id);
+	add_to_index(inv, mpidr_index(inv), id);
+}
+
 static void __init add_gicc(const struct gicc_builder *b,
 			    const struct acpi_madt_generic_interrupt *gicc,
 			    u32 offset)
@@ -190,7 +260,7 @@ static void __init add_gicc(const struct gicc_builder *b,
 		b->report(ACPI_GICC_NO_ROOM, gicc, offset);
 		return;
 	}
-	gicc_copy(&inv->gicc[inv->nr++], gicc);
+	take_gicc(inv, inv->nr++, gicc);
 }
 
 static bool __init disabled_is_hotplug(const struct acpi_gicc_policy *policy,
@@ -215,7 +285,7 @@ static bool __init disabled_is_hotplug(const struct acpi_gicc_policy *policy,
 
 /**
  * acpi_gicc_build - number the CPUs of a MADT
- * @inv: inventory with @gicc and @max set; the rest is filled in
+ * @inv: inventory with @gicc, @index and @max set; the rest is filled in
  * @madt: the table; header.length bytes of it can be read
  * @boot_mpidr: MPIDR of the CPU that runs the kernel, affinity bits only
  * @policy: what decides over the entries that are not enabled
@@ -248,13 +318,14 @@ void __init acpi_gicc_build(struct acpi_gicc_inventory *inv,
 	inv->nr = 1;
 	inv->nr_no_hotplug = 0;
 	memset(&inv->gicc[0], 0, sizeof(inv->gicc[0]));
+	memset(inv->index, 0, ACPI_GICC_INDEX(inv->max) * sizeof(*inv->index));
 
 	survey(&b);
 
 	boot = find_boot_gicc(&b);
 	inv->boot_found = boot;
 	if (boot)
-		gicc_copy(&inv->gicc[0], boot);
+		take_gicc(inv, 0, boot);
 
 	for_each_gicc(gicc, &c, madt) {
 		if (gicc->flags & ACPI_MADT_GICC_ONLINE_CAPABLE)
@@ -287,16 +358,13 @@ void __init acpi_gicc_build(struct acpi_gicc_inventory *inv,
  * @inv: inventory
  * @uid: ACPI Processor UID
  *
+ * It takes the same time however many CPUs there are.
+ *
  * Return: the logical id, or -ENOENT.
  */
 int acpi_gicc_find_uid(const struct acpi_gicc_inventory *inv, u32 uid)
 {
-	unsigned int i;
-
-	for (i = inv->boot_found ? 0 : 1; i < inv->nr; i++)
-		if (inv->gicc[i].uid == uid)
-			return i;
-	return -ENOENT;
+	return find_id(inv, uid_index(inv), uid);
 }
 
 /**
@@ -304,16 +372,13 @@ int acpi_gicc_find_uid(const struct acpi_gicc_inventory *inv, u32 uid)
  * @inv: inventory
  * @mpidr: MPIDR, affinity bits only
  *
+ * It takes the same time however many CPUs there are.
+ *
  * Return: the logical id, or -ENOENT.
  */
 int acpi_gicc_find_mpidr(const struct acpi_gicc_inventory *inv, u64 mpidr)
 {
-	unsigned int i;
-
-	for (i = inv->boot_found ? 0 : 1; i < inv->nr; i++)
-		if (inv->gicc[i].arm_mpidr == mpidr)
-			return i;
-	return -ENOENT;
+	return find_id(inv, mpidr_index(inv), mpidr);
 }
 
 /**

@@ -149,6 +149,11 @@ static void __init build_in(struct kunit *test, unsigned int room,
 					  GFP_KERNEL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->inv.gicc);
 	memset(f->inv.gicc, POISON, room * sizeof(*f->inv.gicc));
+	f->inv.index = kunit_kmalloc_array(test, ACPI_GICC_INDEX(room),
+					   sizeof(*f->inv.index), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->inv.index);
+	memset(f->inv.index, POISON,
+	       ACPI_GICC_INDEX(room) * sizeof(*f->inv.index));
 
 	acpi_gicc_build(&f->inv, f->madt, boot_mpidr, &f->policy, record);
 }

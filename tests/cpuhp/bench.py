@@ -1,0 +1,177 @@
+"""What absent CPUs cost, and how fast a new one is there.  tools/bench measures it and draws it, the tests hold the counters."""
+
+import contextlib
+import dataclasses
+import pathlib
+import statistics
+import time
+from typing import Iterator
+
+from . import scenario
+from .agent import GuestError
+from .vm import EVENT_TIMEOUT, VM, wait_until
+
+PRESENT = 2
+GICR_READ = "gicv3_redist_read"
+ACPI_ACCESS = "cpuhp_acpi_"     # what AML reads and writes of the CPU hotplug registers
+TTY = "/dev/ttyAMA0"
+# The host's page faults are no cost of the guest's, and the bigger machine meets more memory that was never used
+MEMORY = {"memory": "1G", "args": ("-mem-prealloc",)}
+# QEMU thinks of how big a table old machines had room for
+BIG_TABLES = (r"warning: ACPI table size", r"^Try removing CPUs")
+
+
+def spec(possible: int, log: pathlib.Path | None = None) -> dict[str, object]:
+    """Words of vm.Spec for a machine with so many possible CPUs, whose trace, if there is one, goes to @log."""
+    args = MEMORY["args"] + (("-D", str(log)) if log else ())
+    return {"smp": f"cpus={PRESENT},maxcpus={possible}", "memory": MEMORY["memory"], "args": args, "expected": BIG_TABLES}
+
+
+# At boot
+
+def processes(vm: VM) -> int:
+    """Tasks but kworkers, which come and go with the load."""
+    return int(vm.sh("n=0; for comm in /proc/[0-9]*/comm; do read name < $comm 2>/dev/null || continue;"
+                     " case $name in kworker*) ;; *) n=$((n + 1)) ;; esac; done; echo $n"))
+
+
+def bringup_seconds(vm: VM) -> float:
+    """How long the kernel took from "Bringing up secondary CPUs" to "Brought up", by its own clock."""
+    stamps = [line.split("]")[0].strip("[ ") for line in
+              scenario.said(vm, r"\] smp: (?:Bringing up secondary CPUs|Brought up)")]
+    before, after = map(float, stamps)
+    return after - before
+
+
+def free_kb(vm: VM) -> int:
+    """Free memory when nothing is cached."""
+    vm.sh("echo 3 > /proc/sys/vm/drop_caches; sleep 1")
+    return int(vm.sh("while read name kb unit; do [ $name != MemFree: ] || echo $kb; done < /proc/meminfo"))
+
+
+# Counters
+
+@contextlib.contextmanager
+def counted(vm: VM, log: pathlib.Path, *events: str) -> Iterator[dict[str, int]]:
+    """How often QEMU meets each of its trace events in the block; a name that ends in _ counts all that begin so."""
+    names = {event: event + "*" if event.endswith("_") else event for event in events}
+    counts: dict[str, int] = {}
+    log.touch()
+    before = log.stat().st_size
+    for name in names.values():
+        vm.qmp("trace-event-set-state", name=name, enable=True)
+    try:
+        yield counts
+    finally:
+        for name in names.values():
+            vm.qmp("trace-event-set-state", name=name, enable=False)
+    with open(log, encoding="utf-8", errors="replace") as text:
+        text.seek(before)
+        lines = text.read()
+    counts.update({event: lines.count(event) for event in events})
+
+
+# Times, all by the host's clock
+
+class Watch:
+    """The moments at which the guest's oncpu says on the console that it waits, and that it runs."""
+
+    def __init__(self, vm: VM, cpu: int, how: str = ""):
+        self.vm, self.cpu = vm, cpu
+        self._from = len(vm.console())
+        vm.sh(f"oncpu {cpu} {how} > {TTY} 2>&1 &")
+
+    def at(self, what: str, timeout: float = EVENT_TIMEOUT) -> float:
+        wanted = f"oncpu {self.cpu}: {what}"
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if wanted in self.vm.console()[self._from:]:
+                return time.monotonic()
+            time.sleep(0.0005)
+        raise GuestError(f"the guest has not said: {wanted}\n{self.vm.console_tail()}")
+
+
+def plain_online(vm: VM, cpu: int) -> float:
+    """From the request in the guest to a task that runs on the CPU: it is there, and offline."""
+    watch = Watch(vm, cpu, "online")
+    start = watch.at("waiting")
+    return watch.at("running") - start
+
+
+def added_online(vm: VM, cpu: int, auto: bool) -> float:
+    """From device_add's return to a task that runs on the CPU; @auto: the kernel brings it online."""
+    watch = Watch(vm, cpu, "" if auto else "online")
+    watch.at("waiting")
+    vm.device_add(cpu)
+    start = time.monotonic()
+    return watch.at("running") - start
+
+
+def eject(vm: VM, cpu: int) -> None:
+    """As scenario.eject(), for unpatched kernels too: they answer otherwise, and keep the CPU present."""
+    vm.wait_event("DEVICE_DELETED", scenario.request_eject(vm, cpu))
+
+
+def set_auto_online(vm: VM, wanted: bool) -> bool:
+    """False if the kernel cannot."""
+    return vm.run(f"echo {'online' if wanted else 'offline'} > {scenario.CPU_SYSFS}/auto_online").status == 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Latency:
+    """Medians, in seconds."""
+
+    add: float
+    plain: float
+
+    @property
+    def ratio(self) -> float:
+        return self.add / self.plain
+
+
+def latency(vm: VM, cpu: int, rounds: int) -> Latency:
+    auto = set_auto_online(vm, True)
+    added, plain = [], []
+    for _ in range(rounds):
+        added.append(added_online(vm, cpu, auto))
+        scenario.offline(vm, cpu)
+        plain.append(plain_online(vm, cpu))
+        eject(vm, cpu)
+    set_auto_online(vm, False)
+    return Latency(statistics.median(added), statistics.median(plain))
+
+
+@dataclasses.dataclass(frozen=True)
+class Burst:
+    """So many CPUs: each by itself, and all at once; in seconds."""
+
+    cpus: int
+    onlines: float
+    online: float
+    ejects: float
+    eject: float
+
+
+def burst(vm: VM, cpus: range) -> Burst:
+    """Single: CPUs that are there are brought online, and ejected, one after the other.  At once: added, and ejected."""
+    for cpu in cpus:
+        scenario.add(vm, cpu)
+    onlines = sum(plain_online(vm, cpu) for cpu in cpus)
+    start = time.monotonic()
+    for cpu in cpus:
+        scenario.eject(vm, cpu)
+    ejects = time.monotonic() - start
+
+    assert set_auto_online(vm, True), "a burst needs auto_online"
+    start = time.monotonic()
+    for cpu in cpus:
+        vm.device_add(cpu)
+    wait_until("all CPUs to be online", lambda: set(cpus) <= vm.masks()["online"], timeout=300)
+    online = time.monotonic() - start
+    set_auto_online(vm, False)
+    start, since = time.monotonic(), vm.mark()
+    for cpu in cpus:
+        vm.device_del(cpu)
+    for cpu in cpus:
+        scenario.wait_gone(vm, cpu, since)
+    return Burst(len(cpus), onlines, online, ejects, time.monotonic() - start)
