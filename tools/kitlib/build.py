@@ -298,7 +298,9 @@ def qemu(base, variant=""):
     env = qemu_env()
     configure_qemu(source, out, log, env, variant)
     progress = Progress(f"{link.name} qemu-system-aarch64")
-    logged(["ninja", f"-j{JOBS}", program.name], log, progress, ninja_step, cwd=out, env={**env, **hugepages()})
+    if variant != "sanitize":       # ASan wants to come first in whatever the build runs
+        env.update(hugepages())
+    logged(["ninja", f"-j{JOBS}", program.name], log, progress, ninja_step, cwd=out, env=env)
     link_firmware(out)
     progress.done("built")
     stamp.write_text(dated(key, program))
