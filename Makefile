@@ -9,6 +9,7 @@ export LINUX QEMU TEST DEBUG QEMU_SANITIZE LINT KDIR QDIR OUT A B CYCLES SEED MI
 
 NOINSTALL ?=
 install := $(if $(NOINSTALL),,@tools/install)
+install-check := $(if $(NOINSTALL),,@tools/install check)
 
 help: ## this list
 	@echo 'usage: make COMMAND [VARIABLE=value ...]'
@@ -21,7 +22,7 @@ help: ## this list
 
 #V LINUX     kernel base, such as 6.1 (default: the lowest there is; check: all)
 #V QEMU      QEMU base, such as 10.0 (default: the lowest there is)
-#V TEST      check: only the tests whose names match (pytest -k)
+#V TEST      check: only the tests whose names match (pytest -k); lint: only checks of that name
 #V DEBUG     check: with a kernel that notices more, lockdep or kasan
 #V QEMU_SANITIZE  check: with a QEMU under ASan and UBSan
 #V LINT      lint: LINT=all compiles also what a prefixes.good knows
@@ -52,7 +53,7 @@ bench: build-bench ## what absent CPUs cost and how fast a new one is there, int
 	@tools/bench $(if $(LINUX),--linux $(LINUX))
 
 fuzz: ## what reads the MADT and _MAT, under libFuzzer, ASan and UBSan, for SECONDS=
-	$(install)
+	$(install-check)
 	@$(KIT) tree linux
 	@tools/fuzz $(if $(LINUX),--linux $(LINUX)) $(if $(SECONDS),--seconds $(SECONDS))
 
@@ -61,7 +62,7 @@ check: ## all tests; the last line says N passed, N failed, N skipped
 	@$(KIT) check
 
 lint: ## what every patch and tool must fulfil: style, round trip, each prefix compiles
-	$(install)
+	$(install-check)
 	@$(KIT) lint
 
 build: build-demo ## kernel, QEMU and initramfs into out/, and nothing more

@@ -40,6 +40,7 @@ def pytest_configure(config):
         os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0")
     config.addinivalue_line("markers", "vm(**spec): the VM of the test, in the words of cpuhp.vm.Spec")
     config.addinivalue_line("markers", "once: the guest's kernel base does not matter; make check runs it with the lowest")
+    config.addinivalue_line("markers", "last: one base is enough, which make check takes the highest for")
     config.addinivalue_line("markers", "xdist_group(name): tests that cannot run at the same time")
 
 

@@ -81,3 +81,27 @@ def test_no_pending_table(vm):
     scenario.works(vm, CPU)
     scenario.eject(vm, CPU)
     scenario.comes_and_goes(vm, CPU)
+
+
+def reserved(vm):
+    """The ranges of memory that /proc/iomem calls reserved, as (first, last)."""
+    lines = vm.sh("cat /proc/iomem").splitlines()
+    return [tuple(int(end, 16) for end in line.split()[0].split("-")) for line in lines if line.endswith(": reserved")]
+
+
+def test_pending_tables_where_the_initrd_was(boot):
+    """
+    CPU  0 1 | 2 ... 7
+         x x |         -> 2 ... 7; memory that was the initrd's is taken for pending tables, and marked for kexec
+    """
+    with boot(smp="cpus=2,maxcpus=8", files=bytes(32 << 20)) as vm:
+        before = reserved(vm)
+        for cpu in range(2, 8):
+            scenario.add(vm, cpu)
+            scenario.online(vm, cpu)
+        said = scenario.said(vm, r"CPU[2-7]: using allocated LPI pending table")
+        tables = [int(line.split("@")[1], 16) for line in said]
+        assert len(tables) == 6
+        assert any(first <= table <= last for table in tables for first, last in before)
+        after = reserved(vm)
+        assert all((table, table + 0xFFFF) in after for table in tables)

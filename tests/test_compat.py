@@ -60,7 +60,7 @@ def no_difference(boot, words):
     assert before["log"] - after["log"] == set()
 
 
-@pytest.mark.once
+@pytest.mark.last
 def test_option_off(boot):
     """Patched, without CONFIG_ACPI_HOTPLUG_CPU, against unpatched: no CPU is lost, and no difference.
 

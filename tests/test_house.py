@@ -431,24 +431,26 @@ def test_own(base): pass
 def test_each(): assert {assertion}
 @pytest.mark.once
 def test_once(): pass
+@pytest.mark.last
+def test_last(): pass
 """
 RUN = """\
 import sys
 sys.path[:0] = [{tools!r}]
 from kitlib import check
-print("status", check.run_check(lambda version, products: print("built", version, *products), ["linux"], ["qemu"]))
+print("status", check.run_check(lambda version, products: print("built", version, *products), ["linux", "linux-off"], ["qemu"]))
 """
 
 
 @pytest.fixture
 def tested(toy):
-    """make check of a project with two bases and three tests, of which one runs once."""
+    """make check of a project with two bases and four tests, of which two run once."""
     toy.two_patches()
     toy.next_base()
     (toy.root / "tests").mkdir()
     (toy.root / "tests/conftest.py").write_text(
         "def pytest_addoption(parser): parser.addoption('--linux')\n"
-        "def pytest_configure(config): config.addinivalue_line('markers', 'once: .')\n")
+        "def pytest_configure(config): [config.addinivalue_line('markers', f'{mark}: .') for mark in ('once', 'last')]\n")
 
     def run(assertion="True", **env):
         (toy.root / "tests/test_toy.py").write_text(TESTS.format(assertion=assertion))
@@ -463,11 +465,11 @@ def test_check_takes_each_base(tested):
     """Each base is built and tested, what does not depend on it once; the count is of all."""
     lines = tested().stdout.splitlines()
     assert [line for line in lines if line.startswith("built")] == [
-        f"built {version} {product}" for version in ("1.2", "1.3") for product in ("linux", "qemu")]
-    assert lines[-2:] == ["5 passed, 0 failed, 0 skipped", "status 0"]
-    assert tested(LINUX="1.3").stdout.splitlines()[-2] == "3 passed, 0 failed, 0 skipped"
-    assert tested(KDIR="mine").stdout.splitlines()[-2] == "3 passed, 0 failed, 0 skipped"
-    assert tested("False").stdout.splitlines()[-2:] == ["3 passed, 2 failed, 0 skipped", "status 1"]
+        "built 1.2 linux", "built 1.2 linux qemu", "built 1.3 linux linux-off qemu"]
+    assert lines[-2:] == ["6 passed, 0 failed, 0 skipped", "status 0"]
+    assert tested(LINUX="1.3").stdout.splitlines()[-2] == "4 passed, 0 failed, 0 skipped"
+    assert tested(KDIR="mine").stdout.splitlines()[-2] == "4 passed, 0 failed, 0 skipped"
+    assert tested("False").stdout.splitlines()[-2:] == ["4 passed, 2 failed, 0 skipped", "status 1"]
 
 
 def test_check_with_what_is_not_there(toy):

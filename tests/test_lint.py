@@ -16,12 +16,12 @@ def toy(tmp_path):
 
 def found(toy, name):
     """What the check @name says about the toy."""
-    done = toy.kit("lint")
+    done = toy.kit("lint", TEST=name)
     block, inside = [], False
     for line in done.stdout.splitlines():
         if line[:4] in ("FAIL", "ok  "):
             inside = line.startswith(("FAIL  " + name + ":", "FAIL  " + name + "-"))
-        elif inside:
+        elif inside and line.startswith("      "):
             block.append(line.strip())
     assert (done.returncode != 0) >= bool(block), done.stderr
     return "\n".join(block)

@@ -3,9 +3,13 @@
 What the kit does to it, it does to the real trees.
 """
 
+import atexit
+import functools
 import os
 import pathlib
+import shutil
 import subprocess
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ME = ("A. Author", "author@example.org")
@@ -90,7 +94,7 @@ class Toy:
                  if key not in ("LINUX", "QEMU", "TEST", "KDIR", "QDIR", "OUT", "A", "B", "FORCE", "DISCARD",
                                 "DEBUG", "QEMU_SANITIZE", "LINT")}
         return subprocess.run([str(ROOT / "tools/kit"), *args], text=True, capture_output=True,
-                              env={**clean, "CPUHP_ROOT": str(self.root), **env}, check=False)
+                              env={**clean, "CPUHP_ROOT": str(self.root), "NOINSTALL": "1", **env}, check=False)
 
     def ok(self, *args, **env):
         done = self.kit(*args, **env)
@@ -123,7 +127,18 @@ class Toy:
         return other
 
     def two_patches(self):
-        """A series of an edit, and an edit with a new file; refreshed."""
-        self.commit("toy: Edit one", one__c=ONE.replace("line_10", "ten"))
-        self.commit("toy: Add three", three__c="int three;\n", two__c="int two = 2;\n")
-        self.ok("refresh")
+        """A series of an edit, and an edit with a new file; refreshed.  For a toy that is new: it becomes a copy."""
+        shutil.rmtree(self.root)
+        shutil.copytree(_two_patches(), self.root, symlinks=True)
+
+
+@functools.cache
+def _two_patches():
+    """The first of them, where it can be copied from."""
+    home = tempfile.mkdtemp(prefix="toy-")
+    atexit.register(shutil.rmtree, home)
+    toy = Toy(pathlib.Path(home) / "project")
+    toy.commit("toy: Edit one", one__c=ONE.replace("line_10", "ten"))
+    toy.commit("toy: Add three", three__c="int three;\n", two__c="int two = 2;\n")
+    toy.ok("refresh")
+    return toy.root

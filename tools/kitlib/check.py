@@ -14,23 +14,28 @@ from .build import HUGE_HEAP
 from .common import JOBS, KINDS, OUT, ROOT, Error, bases, base as find, say
 
 KIT = Path(__file__).resolve().parents[1] / "kit"
+INSTALL = [KIT.with_name("install"), "check"]       # what only tests need
 # Tests at a time: a guest's load is mostly one CPU's, and it waits now and then.
 WORKERS = min(JOBS + 1, 4) if JOBS > 1 else 1
-# Only tests that run with one base want these.
-ONCE = ("linux-off",)
+# Only tests that run with the last base want these: it is built next to tests.
+OF_LAST = ("linux-off",)
 
 
 def run_lint():
     """Prints each check and what it found; 1 if anything was found."""
+    only = os.environ.get("TEST", "")
+    checks = [entry for entry in lint.checks() if only in entry[0]]
+    if not checks:
+        raise Error(f"TEST={only}: no check has such a name; there are "
+                    f"{', '.join(name for name, _, _ in lint.checks())}")
     bad = 0
-    for name, check, base in lint.checks():
+    for name, check, base in checks:
         found = lint.problems(check, base)
         say(f"{'FAIL' if found else 'ok  '}  {name}: {check.__doc__}")
         for line in found:
             say(f"      {line}")
         bad += bool(found)
-    say(f"lint: {bad} of {len(lint.checks())} checks failed" if bad
-        else f"lint: {len(lint.checks())} checks passed")
+    say(f"lint: {bad} of {len(checks)} checks failed" if bad else f"lint: {len(checks)} checks passed")
     return 1 if bad else 0
 
 
@@ -45,21 +50,20 @@ def count(report):
 
 
 @contextlib.contextmanager
-def meanwhile(name, linux, products, nice=0):
-    """Builds @products, for @linux, @nice to what else goes on.
+def meanwhile(name, *command, nice=0):
+    """Runs @command, @nice to what else goes on.
 
     It stays in our session: to the kernel's autogroups each session is as nice
     as the other.
 
-    At the end it waits for the build, and shows how far it is. A failure is
-    left to the build that follows, which meets it again and says so.
+    At the end it waits for the command, and shows how far it is. A failure is
+    left to who runs it again when it must have been done, and says so.
     """
-    log = OUT / "check" / f"{name}-build.log"
+    log = OUT / "check" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "w") as out:
-        proc = subprocess.Popen(["nice", "-n", str(nice), KIT, "--linux", linux.version, "build", *products],
-                                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                                process_group=0)
+        proc = subprocess.Popen(["nice", "-n", str(nice), *command], stdin=subprocess.DEVNULL,
+                                stdout=out, stderr=subprocess.STDOUT, process_group=0)
     try:
         yield
         with open(log) as text:
@@ -75,8 +79,24 @@ def meanwhile(name, linux, products, nice=0):
             proc.wait()
 
 
-def pytest(linux, report, only, repeated):
-    """Runs the tests with @linux as the guest's kernel; the exit status."""
+def build_meanwhile(name, linux, products, nice=0):
+    """Builds @products, for @linux."""
+    return meanwhile(f"{name}-build", KIT, "--linux", linux.version, "build", *products, nice=nice)
+
+
+def install_meanwhile():
+    """Installs what only tests need."""
+    return contextlib.nullcontext() if os.environ.get("NOINSTALL") else meanwhile("install", *INSTALL)
+
+
+def install():
+    """The same, unless it is done."""
+    if not os.environ.get("NOINSTALL") and subprocess.run(INSTALL).returncode:
+        raise Error("what the tests need cannot be installed")
+
+
+def pytest(linux, report, only, first, last):
+    """Runs the tests with @linux, which may be the @first or the @last one, as the guest's kernel; the exit status."""
     debug = os.environ.get("DEBUG")
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
@@ -90,8 +110,9 @@ def pytest(linux, report, only, repeated):
         command.append("--sanitized-qemu")
     if only:
         command += ["-k", only]
-    if repeated:
-        command += ["-m", "not once"]
+    left_out = [mark for mark, wanted in (("once", first), ("last", last)) if not wanted]
+    if left_out:
+        command += ["-m", f"not ({' or '.join(left_out)})"]
     env = {**os.environ, "CPUHP_ROOT": str(ROOT), "LINUX": linux.version,
            "PYTHONDONTWRITEBYTECODE": "1", **HUGE_HEAP}
     return subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL).returncode
@@ -112,14 +133,17 @@ def run_check(build, of_base, of_all):
     try:
         one = version or os.environ.get(KINDS["linux"])     # the user's tree is of one base
         todo = [find("linux", version)] if one else bases("linux")
-        of_following = [product for product in of_base if product not in ONCE]
-        for number, (linux, following) in enumerate(zip(todo, [*todo[1:], None])):
+        first, last = todo[0], todo[-1]
+        wanted = {linux: [name for name in of_base if linux is last or name not in OF_LAST] for linux in todo}
+        for linux, following in zip(todo, [*todo[1:], None]):
             report = OUT / "check" / f"{linux.name}.xml"
-            with contextlib.nullcontext() if number else meanwhile("qemu", linux, of_all):
-                build(linux.version, of_following if number else of_base)
-            build(linux.version, of_all)
-            with meanwhile(following.name, following, of_following, 5) if following else contextlib.nullcontext():
-                code = pytest(linux, report, only, repeated=number > 0)
+            if linux is first:
+                with install_meanwhile(), build_meanwhile("qemu", linux, of_all):
+                    build(linux.version, wanted[linux])
+                install()
+            build(linux.version, [*wanted[linux], *of_all])
+            with build_meanwhile(following.name, following, wanted[following], 5) if following else contextlib.nullcontext():
+                code = pytest(linux, report, only, linux is first, linux is last)
             if code == 5:           # nothing of that name with this kernel
                 continue
             empty = False

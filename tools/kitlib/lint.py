@@ -7,6 +7,7 @@ one series, those in OF_PROJECT at the project itself.
 import ast
 import email.header
 import email.utils
+import functools
 import os
 import re
 import shutil
@@ -94,6 +95,7 @@ def messages(base):
 
 # --- one series: with its tree -----------------------------------------------
 
+@functools.cache
 def tip(base):
     """The series as commits: (base commit, [commit, ...])."""
     base_sha = tree.base_commit(base)
@@ -165,20 +167,22 @@ CHECKPATCH_IGNORE = re.compile("WARNING:FILE_PATH_CHANGES:|does MAINTAINERS need
 
 def checkpatch(base):
     """the target's own checkpatch is clean, new files included"""
-    _, commits = tip(base)
-    for (patch, _), commit in zip(base.series(), commits):
-        with tempfile.TemporaryDirectory(prefix="kit-") as out:
-            git(base.tree, *tree.FORMAT, "-N", "-o", out, "-1", commit)
-            [mail] = Path(out).glob("*.patch")
-            options = ["-q", "--no-summary", "--terse", "--show-types"] if base.kind == "linux" \
-                else ["-q", "--no-summary", "--terse"]
-            proc = run(["perl", "scripts/checkpatch.pl", *options, mail], cwd=base.tree,
-                       check=False)
-            for line in proc.stdout.splitlines():
-                if re.search(r"(ERROR|WARNING)[: ]", line) and not CHECKPATCH_IGNORE.search(line):
-                    yield f"{shorten(base.dir / patch)}: checkpatch: {line.replace(str(mail), '').lstrip(':')}"
-            if proc.returncode and not proc.stdout.strip():
-                yield f"{shorten(base.dir / patch)}: checkpatch: {proc.stderr.strip()[:200]}"
+    base_sha, commits = tip(base)
+    if not commits:
+        return
+    with tempfile.TemporaryDirectory(prefix="kit-") as out:
+        git(base.tree, *tree.FORMAT, "-N", "-o", out, f"{base_sha}..{commits[-1]}")
+        mails = {str(mail): patch for mail, (patch, _) in zip(sorted(Path(out).glob("*.patch")), base.series(), strict=True)}
+        options = ["-q", "--no-summary", "--terse", *(["--show-types"] if base.kind == "linux" else [])]
+        # All at once: it reads MAINTAINERS for each file that it has not met yet.
+        proc = run(["perl", "scripts/checkpatch.pl", *options, *mails], cwd=base.tree, check=False)
+        for line in proc.stdout.splitlines():
+            if re.search(r"(ERROR|WARNING)[: ]", line) and not CHECKPATCH_IGNORE.search(line):
+                mail = next((mail for mail in mails if line.startswith(mail)), "")
+                where = base.dir / mails[mail] if mail else base.dir
+                yield f"{shorten(where)}: checkpatch: {line.removeprefix(mail).lstrip(':')}"
+        if proc.returncode and not proc.stdout.strip():
+            yield f"{shorten(base.dir)}: checkpatch: {proc.stderr.strip()[:200]}"
 
 
 def kernel_doc(base):
