@@ -244,7 +244,7 @@ def snapshot(tree, directory, origin):
         git(directory, "update-index", "--force-remove", "-z", "--stdin",
             data=b"\0".join(gone), binary=True, env=env)
     else:
-        # To git add what is big goes into one pack, which costs half of what 80,000 files do.
+        # What git takes for big goes into one pack, which costs half of what 80,000 loose objects do.
         git(directory, "-c", "core.bigFileThreshold=1", "-c", "core.compression=1", "add", "-A", "-f", ".", env=env)
     sha = git(directory, "write-tree", env=env)
     return git(tree, "commit-tree", sha, "-m", f"base: {origin}", env=FIXED)
