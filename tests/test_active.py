@@ -8,15 +8,14 @@ import pytest
 from cpuhp import scenario
 from cpuhp.vm import wait_until
 
-TRACING = "/sys/kernel/tracing"
 PROBED = "__arm64_sys_execve"       # what taskset calls on the CPU that it has moved to
 
 
 def traced(vm, cpu, script, pattern):
     """While a script runs, that CPU records an event that matches."""
-    vm.sh(f"echo > {TRACING}/trace")
+    vm.sh(f"echo > {scenario.TRACING}/trace")
     vm.sh(script)
-    trace = vm.sh(f"cat {TRACING}/per_cpu/cpu{cpu}/trace")
+    trace = vm.sh(f"cat {scenario.TRACING}/per_cpu/cpu{cpu}/trace")
     assert re.search(pattern, trace), trace
 
 
@@ -27,13 +26,13 @@ def counts(vm):
 @contextlib.contextmanager
 def watched(vm):
     """A kprobe and the workqueues are traced, and a BPF program counts, for the whole block."""
-    vm.sh(f"mount -t tracefs tracefs {TRACING}; mount -t bpf bpf /sys/fs/bpf;"
-          f" cd {TRACING} && echo 'p:test/exec {PROBED}' > kprobe_events && echo 1 > events/test/exec/enable &&"
+    vm.sh(f"mount -t tracefs tracefs {scenario.TRACING}; mount -t bpf bpf /sys/fs/bpf;"
+          f" cd {scenario.TRACING} && echo 'p:test/exec {PROBED}' > kprobe_events && echo 1 > events/test/exec/enable &&"
           " echo 1 > events/workqueue/workqueue_execute_start/enable")
     pid = int(vm.sh(f"bpfcount attach {PROBED} > /dev/null 2>&1 & echo $!"))
     wait_until("the BPF program to be attached", lambda: vm.run("bpfcount read").status == 0)
     yield
-    vm.sh(f"kill {pid}; cd {TRACING}; echo 0 > events/enable; echo > kprobe_events")
+    vm.sh(f"kill {pid}; cd {scenario.TRACING}; echo 0 > events/enable; echo > kprobe_events")
 
 
 def find_interrupt(vm):

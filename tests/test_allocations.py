@@ -83,6 +83,31 @@ def test_no_pending_table(vm):
     scenario.comes_and_goes(vm, CPU)
 
 
+# Fewer than there are: nothing can be forked, and the shell does it all by itself
+NO_FORK = f"""
+limit=$(cat /proc/sys/kernel/threads-max)
+echo 20 > /proc/sys/kernel/threads-max
+echo 1 > {scenario.CPU_SYSFS}/cpu{CPU}/online && echo passed
+echo $limit > /proc/sys/kernel/threads-max
+"""
+
+
+@pytest.mark.vm(smp=SMP)
+def test_no_idle_thread(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2; its idle thread cannot be forked: the online is refused, and named; then it works
+    """
+    scenario.add(vm, CPU)
+    assert "passed" not in vm.sh(NO_FORK)
+    assert scenario.said(vm, rf"fork_idle\(\) failed for CPU {CPU}")
+    assert CPU not in vm.masks()["online"]
+    scenario.online(vm, CPU)
+    scenario.works(vm, CPU)
+    scenario.eject(vm, CPU)
+    scenario.comes_and_goes(vm, CPU)
+
+
 def reserved(vm):
     """The ranges of memory that /proc/iomem calls reserved, as (first, last)."""
     lines = vm.sh("cat /proc/iomem").splitlines()

@@ -3,8 +3,9 @@
 from cpuhp import bench, scenario
 
 READS = 16          # of GICRs at an online; a search from the first one needs two for each that is before
-KB_PER_CPU = 270    # of memory that an absent CPU costs; the first unit of per-CPU memory is 112 to 124 of them
+KB_PER_CPU = 250    # of memory that an absent CPU costs; the first unit of per-CPU memory is 112 to 124 of them
 MORE = 64
+KB_OF_KERNEL = 512  # the patched kernel's own text and data, and what differs from boot to boot
 
 
 def test_reads_of_an_online(boot, directory):
@@ -46,3 +47,26 @@ def test_memory_of_absent_cpus(boot):
         with boot(**bench.spec(possible)) as vm:
             free.append(bench.free_kb(vm))
     assert (free[0] - free[1]) / (MORE - bench.PRESENT) <= KB_PER_CPU
+
+
+def test_ordinary_guest(boot, directory):
+    """
+    CPU  0 1                   none can come: memory, processes and GICR reads, against the unpatched kernel
+    """
+    costs = []
+    for kernel in ("base", "patched"):
+        log = directory / f"trace-{kernel}.log"
+        words = bench.spec(bench.PRESENT, log)
+        words["args"] += ("-trace", bench.GICR_READ)
+        with boot(**words, kernel=kernel) as vm:
+            reads_of_boot = log.read_text(errors="replace").count(bench.GICR_READ)
+            scenario.offline(vm, 1)
+            before = log.stat().st_size
+            scenario.online(vm, 1)
+            reads_of_online = log.read_text(errors="replace")[before:].count(bench.GICR_READ)
+            costs.append((reads_of_boot, reads_of_online, bench.processes(vm), bench.free_kb(vm)))
+    base, patched = costs
+    assert 0 < patched[0] <= base[0]
+    assert 0 < patched[1] <= base[1]
+    assert patched[2] <= base[2] + 2       # workers come and go
+    assert patched[3] >= base[3] - KB_OF_KERNEL

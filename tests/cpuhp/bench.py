@@ -51,6 +51,15 @@ def free_kb(vm: VM) -> int:
     return sum(map(int, pages)) * PAGE_KB
 
 
+ACCOUNTS = ("Percpu", "Slab", "KernelStack", "PageTables")
+
+
+def accounts_kb(vm: VM) -> dict[str, int]:
+    """What the kernel says it uses memory for.  Percpu has all of it, also the areas that are there before MemTotal is."""
+    said = dict(re.findall(r"^(\w+): +(\d+) kB$", vm.sh("cat /proc/meminfo"), re.M))
+    return {name: int(said[name]) for name in ACCOUNTS}
+
+
 # Counters
 
 @contextlib.contextmanager
@@ -141,6 +150,52 @@ def latency(vm: VM, cpu: int, rounds: int) -> Latency:
         eject(vm, cpu)
     set_auto_online(vm, False)
     return Latency(statistics.median(added), statistics.median(plain))
+
+
+# What the guest's trace says of an add, from its interrupt to the task that runs on the CPU
+MOMENTS = (
+    ("interrupt", r"irq_handler_entry: .* name=ACPI:Ged"),
+    ("insert", r"cpu_hotplug_insert: "),
+    ("register", r"cpu_hotplug_register: "),
+    ("running", r"sched_switch: .* next_comm=oncpu "),
+)
+TRACED = f"""
+grep -q tracefs /proc/mounts || mount -t tracefs tracefs {scenario.TRACING}
+cd {scenario.TRACING}
+echo 'name == "ACPI:Ged"' > events/irq/irq_handler_entry/filter
+echo 'next_comm == "oncpu"' > events/sched/sched_switch/filter
+echo 1 > events/irq/irq_handler_entry/enable
+echo 1 > events/sched/sched_switch/enable
+echo 1 > events/cpu_hotplug/enable
+"""
+
+
+def moments(trace: str, cpu: int) -> list[float]:
+    """When each of MOMENTS came, by the guest's clock; the task's first one on the CPU counts."""
+    found = []
+    for name, pattern in MOMENTS:
+        where = rf"\[{cpu:03}\]" if name == "running" else r"\[\d+\]"
+        match = re.search(rf"^.* {where} \S+ +([\d.]+): {pattern}", trace, re.M)
+        if not match:
+            raise GuestError(f"the guest's trace has no {name}:\n{trace[-2000:]}")
+        found.append(float(match.group(1)))
+    return found
+
+
+def stages(vm: VM, cpu: int, rounds: int) -> list[float]:
+    """Medians of the times between MOMENTS, in seconds, of adds that the kernel brings online; there is no such CPU."""
+    vm.sh(TRACED)
+    assert set_auto_online(vm, True), "its stages need auto_online"
+    found = []
+    for _ in range(rounds):
+        vm.sh(f"echo > {scenario.TRACING}/trace")
+        added_online(vm, cpu, auto=True)
+        at = moments(vm.sh(f"cat {scenario.TRACING}/trace"), cpu)
+        found.append([after - before for before, after in zip(at, at[1:])])
+        eject(vm, cpu)
+    set_auto_online(vm, False)
+    vm.sh(f"echo 0 > {scenario.TRACING}/events/enable")
+    return [statistics.median(times) for times in zip(*found)]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from .agent import GuestError
 from .vm import EVENT_TIMEOUT, VM, wait_until
 
 CPU_SYSFS = "/sys/devices/system/cpu"
+TRACING = "/sys/kernel/tracing"
 UEVENT_LOG = "/tmp/uevents"
 
 # ACPI notifications and _OST status codes (ACPI 6.5, 6.3.5)
