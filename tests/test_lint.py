@@ -117,6 +117,16 @@ def test_a_new_warning_of_sparse(toy):
     assert "0004-toy-Comment.patch: new warning: two.c: Using plain integer as NULL" in found(toy, "prefixes")
 
 
+def test_a_source_that_another_includes(toy):
+    """It is compiled as a part of that one: alone it cannot be."""
+    toy.commit("toy: Add parts", whole__c='typedef int number;\n#include "part.c"\n',
+               part__c="number part(void) { number unused; return 2; }\n")
+    toy.ok("refresh", FORCE="1")
+    said = found(toy, "prefixes")
+    assert "0003-toy-Add-parts.patch: new warning: part.c: unused variable" in said
+    assert "does not compile" not in said
+
+
 def test_what_was_good_is_known(toy):
     """A clone does not compile it again; what a change reaches is compiled."""
     assert toy.kit("lint").returncode == 0

@@ -235,10 +235,17 @@ class KernelPrefix:
             build.configure_kernel(self.path, self.path / "build", paths, self.log, strict=False)
             self.configured = head
 
+    def unit(self, name):
+        """The file that is given to the compiler for a source: the scheduler's include each other."""
+        directory, file = os.path.split(name)
+        pattern = rf'^#include "{re.escape(file)}"'
+        return next((str(other.relative_to(self.path)) for other in sorted((self.path / directory).glob("*.c"))
+                     if other.name != file and re.search(pattern, other.read_text(errors="replace"), re.M)), name)
+
     def compile(self, names, progress, check=False):
         out, mark = self.path / "build", self.log.stat().st_size if self.log.exists() else 0
         self.configure()
-        objects = [re.sub(r"\.[cS]$", ".o", name) for name in names if (self.path / name).exists()]
+        objects = sorted({re.sub(r"\.[cS]$", ".o", self.unit(name)) for name in names if (self.path / name).exists()})
         if not objects:       # make would take that for everything
             return ""
         flags = ["W=1", *(["C=2", "CHECK=sparse"] if check else [])]
