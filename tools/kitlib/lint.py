@@ -218,13 +218,30 @@ def compiled(base, names):
     return [name for name in names if name.endswith(".c")]
 
 
-class KernelPrefix:
-    """Compiles single objects of a kernel tree, with W=1, and with sparse if asked to."""
+class Prefix:
+    """Compiles single objects of a tree in its directory build/."""
 
     def __init__(self, base, path):
         self.base, self.path = base, path
-        (path / "build").mkdir(exist_ok=True)
-        self.log = path / "build/build.log"
+        self.out = path / "build"
+        self.out.mkdir(exist_ok=True)
+        self.log = self.out / "build.log"
+        self.log.touch()
+        self.mark = 0
+
+    def start(self):
+        self.mark = self.log.stat().st_size
+
+    def said(self):
+        """What the last compilation has said, also one that failed."""
+        return self.log.read_bytes()[self.mark:].decode(errors="replace")
+
+
+class KernelPrefix(Prefix):
+    """With W=1, and with sparse if asked to."""
+
+    def __init__(self, base, path):
+        super().__init__(base, path)
         self.configured = None
 
     def configure(self):
@@ -232,7 +249,7 @@ class KernelPrefix:
         head = git(self.path, "rev-parse", "HEAD")
         if not self.configured or git(self.path, "diff", "--name-only", self.configured, head, "--", "*Kconfig*"):
             paths = [build.CONFIG / f"{name}.config" for name in build.KERNELS[""]]
-            build.configure_kernel(self.path, self.path / "build", paths, self.log, strict=False)
+            build.configure_kernel(self.path, self.out, paths, self.log, strict=False)
             self.configured = head
 
     def unit(self, name):
@@ -243,37 +260,33 @@ class KernelPrefix:
                      if other.name != file and re.search(pattern, other.read_text(errors="replace"), re.M)), name)
 
     def compile(self, names, progress, check=False):
-        out, mark = self.path / "build", self.log.stat().st_size if self.log.exists() else 0
+        self.start()
         self.configure()
         objects = sorted({re.sub(r"\.[cS]$", ".o", self.unit(name)) for name in names if (self.path / name).exists()})
         if not objects:       # make would take that for everything
-            return ""
+            return
         flags = ["W=1", *(["C=2", "CHECK=sparse"] if check else [])]
-        logged([*NICE, *build.kernel_make(self.path, out, *flags, *objects)], self.log, progress,
+        logged([*NICE, *build.kernel_make(self.path, self.out, *flags, *objects)], self.log, progress,
                lambda line: progress.step(line.strip()), env=build.KBUILD_ENV)
-        return self.log.read_bytes()[mark:].decode(errors="replace")
 
 
-class QemuPrefix:
-    """Compiles single objects of a QEMU tree."""
+class QemuPrefix(Prefix):
+    """With QEMU's own flags."""
 
     def __init__(self, base, path):
-        self.base, self.path = base, path
-        (path / "build").mkdir(exist_ok=True)
-        self.log = path / "build/build.log"
+        super().__init__(base, path)
         self.env = build.qemu_env()
 
     def compile(self, names, progress, check=False):
-        out, mark = self.path / "build", self.log.stat().st_size if self.log.exists() else 0
-        build.configure_qemu(self.path, out, self.log, self.env)
-        run(["ninja", "build.ninja"], cwd=out, env=self.env)
-        database = (out / "compile_commands.json").read_text()
+        self.start()
+        build.configure_qemu(self.path, self.out, self.log, self.env)
+        run(["ninja", "build.ninja"], cwd=self.out, env=self.env)
+        database = (self.out / "compile_commands.json").read_text()
         wanted = [f"../{name}^" for name in names
                   if (self.path / name).exists() and f'"../{name}"' in database]
         if wanted:
             logged([*NICE, "ninja", f"-j{build.JOBS}", *wanted], self.log, progress, build.ninja_step,
-                   cwd=out, env=self.env)
-        return self.log.read_bytes()[mark:].decode(errors="replace")
+                   cwd=self.out, env=self.env)
 
 
 GOOD = """\
@@ -312,8 +325,11 @@ def prefixes(base):
     compiler = (KernelPrefix if base.kind == "linux" else QemuPrefix)(base, path)
     progress = Progress(f"lint {base.name}: base")
     git(path, "checkout", "-q", "-f", "--detach", base_sha)
-    before = warnings(compiler.compile(everything, progress, check=True)) | stored(base)
-    store(base, before)
+    try:
+        compiler.compile(everything, progress, check=True)
+    finally:        # what was compiled before a failure is not compiled again
+        before = warnings(compiler.said()) | stored(base)
+        store(base, before)
     for number, (commit, key, (patch, _)) in enumerate(zip(commits, keys, base.series()), 1):
         if key in known:
             continue
@@ -322,11 +338,11 @@ def prefixes(base):
         try:
             # All that the series touches, not the patch alone: headers reach far.
             # sparse costs as much as the compiler: it looks at the whole series.
-            text = compiler.compile(everything, progress, check=commit == commits[-1])
+            compiler.compile(everything, progress, check=commit == commits[-1])
         except Error as err:
             yield f"{shorten(base.dir / patch)} does not compile as the last of its series: {err}"
             return
-        new = warnings(text) - before
+        new = warnings(compiler.said()) - before
         for name, message in sorted(new):
             yield f"{shorten(base.dir / patch)}: new warning: {name}: {message}"
         if not new:
