@@ -26,7 +26,8 @@ def counts(vm):
 @contextlib.contextmanager
 def watched(vm):
     """A kprobe and the workqueues are traced, and a BPF program counts, for the whole block."""
-    vm.sh(f"mount -t tracefs tracefs {scenario.TRACING}; mount -t bpf bpf /sys/fs/bpf;"
+    scenario.mount_tracing(vm)
+    vm.sh(f"mount -t bpf bpf /sys/fs/bpf;"
           f" cd {scenario.TRACING} && echo 'p:test/exec {PROBED}' > kprobe_events && echo 1 > events/test/exec/enable &&"
           " echo 1 > events/workqueue/workqueue_execute_start/enable")
     pid = int(vm.sh(f"bpfcount attach {PROBED} > /dev/null 2>&1 & echo $!"))

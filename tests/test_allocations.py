@@ -67,22 +67,6 @@ echo 0 > probability
 """
 
 
-@pytest.mark.vm(smp=SMP)
-def test_no_pending_table(vm):
-    """
-    CPU  0 1 | 2 3
-         x x |         -> 2; no memory for its LPI pending table: the online is refused, and named; then it works
-    """
-    scenario.add(vm, CPU)
-    assert "passed" not in vm.sh(NO_PENDING_TABLE)
-    assert scenario.said(vm, rf"Failed to allocate PENDBASE for CPU{CPU}")
-    assert CPU not in vm.masks()["online"]
-    scenario.online(vm, CPU)
-    scenario.works(vm, CPU)
-    scenario.eject(vm, CPU)
-    scenario.comes_and_goes(vm, CPU)
-
-
 # Fewer than there are: nothing can be forked, and the shell does it all by itself
 NO_FORK = f"""
 limit=$(cat /proc/sys/kernel/threads-max)
@@ -91,16 +75,23 @@ echo 1 > {scenario.CPU_SYSFS}/cpu{CPU}/online && echo passed
 echo $limit > /proc/sys/kernel/threads-max
 """
 
+SHORTAGES = {
+    "pending table": (NO_PENDING_TABLE, rf"Failed to allocate PENDBASE for CPU{CPU}"),
+    "idle thread": (NO_FORK, rf"fork_idle\(\) failed for CPU {CPU}"),
+}
+
 
 @pytest.mark.vm(smp=SMP)
-def test_no_idle_thread(vm):
+@pytest.mark.parametrize("what", SHORTAGES)
+def test_none_for_it(vm, what):
     """
     CPU  0 1 | 2 3
-         x x |         -> 2; its idle thread cannot be forked: the online is refused, and named; then it works
+         x x |         -> 2; what it needs when it first comes up cannot be had: the online is refused, and named; then it works
     """
+    online_without, named = SHORTAGES[what]
     scenario.add(vm, CPU)
-    assert "passed" not in vm.sh(NO_FORK)
-    assert scenario.said(vm, rf"fork_idle\(\) failed for CPU {CPU}")
+    assert "passed" not in vm.sh(online_without)
+    assert scenario.said(vm, named)
     assert CPU not in vm.masks()["online"]
     scenario.online(vm, CPU)
     scenario.works(vm, CPU)

@@ -1,13 +1,9 @@
 """Row 18: firmware refuses to power on a CPU that is there, and later allows it."""
 
-import re
-
 import pytest
 
 from cpuhp import scenario
-
-# What a host that is busy makes the guest say
-HOST_IS_BUSY = re.compile(r"^.*hrtimer: interrupt took .*\n?", re.M)
+from cpuhp.look import messages
 
 
 def deny(vm, path, denied):
@@ -17,12 +13,12 @@ def deny(vm, path, denied):
 
 def refuses(vm, cpu):
     """To bring it online fails with EPERM, once more as well, and is nothing to talk about."""
-    log, masks = HOST_IS_BUSY.sub("", vm.dmesg()), vm.masks()
+    log, masks = messages(vm), vm.masks()
     for _ in range(2):
         result = vm.run(f"echo 1 > {scenario.CPU_SYSFS}/cpu{cpu}/online")
         assert result.status != 0
         assert "Operation not permitted" in result.output
-    assert HOST_IS_BUSY.sub("", vm.dmesg()) == log
+    assert messages(vm) == log
     assert vm.masks() == masks
 
 

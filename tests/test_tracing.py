@@ -9,6 +9,11 @@ from cpuhp import bench, scenario
 EVENT = re.compile(r"\bcpu_hotplug_(\w+): (.*)")
 
 
+def watch(vm):
+    scenario.mount_tracing(vm)
+    vm.sh(f"echo 1 > {scenario.TRACING}/events/cpu_hotplug/enable")
+
+
 def events(vm):
     """[(event, {field: value})], and the trace is empty again."""
     said = EVENT.findall(vm.sh(f"cat {scenario.TRACING}/trace; echo > {scenario.TRACING}/trace"))
@@ -21,7 +26,7 @@ def test_events_of_a_cpu(vm):
     CPU  0 1 | 2 3
          x x |       -> 3 added, online, offline, ejected; then added and brought online by the kernel, ejected while online
     """
-    vm.sh(f"mount -t tracefs tracefs {scenario.TRACING}; echo 1 > {scenario.TRACING}/events/cpu_hotplug/enable")
+    watch(vm)
 
     def ok(name):
         return name, {"cpu": "3", "ret": "0"}
@@ -49,7 +54,7 @@ def test_events_say_what_failed(vm):
     CPU  0 1 | 2 3
          x x |       -> 2 added; a step of its online fails: the event has the error
     """
-    vm.sh(f"mount -t tracefs tracefs {scenario.TRACING}; echo 1 > {scenario.TRACING}/events/cpu_hotplug/enable")
+    watch(vm)
     scenario.add(vm, 2)
     directory = f"{scenario.CPU_SYSFS}/cpu2"
     vm.sh(f"echo $(sed -n 's/: workqueue:online//p' {scenario.CPU_SYSFS}/hotplug/states) > {directory}/hotplug/fail")

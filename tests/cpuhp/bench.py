@@ -160,7 +160,6 @@ MOMENTS = (
     ("running", r"sched_switch: .* next_comm=oncpu "),
 )
 TRACED = f"""
-grep -q tracefs /proc/mounts || mount -t tracefs tracefs {scenario.TRACING}
 cd {scenario.TRACING}
 echo 'name == "ACPI:Ged"' > events/irq/irq_handler_entry/filter
 echo 'next_comm == "oncpu"' > events/sched/sched_switch/filter
@@ -184,6 +183,7 @@ def moments(trace: str, cpu: int) -> list[float]:
 
 def stages(vm: VM, cpu: int, rounds: int) -> list[float]:
     """Medians of the times between MOMENTS, in seconds, of adds that the kernel brings online; there is no such CPU."""
+    scenario.mount_tracing(vm)
     vm.sh(TRACED)
     assert set_auto_online(vm, True), "its stages need auto_online"
     found = []

@@ -34,6 +34,10 @@ def _require(step: str, holds: bool, what: object) -> None:
         raise StepFailed(step, str(what))
 
 
+def mount_tracing(vm: VM) -> None:
+    vm.sh(f"grep -q '^tracefs' /proc/mounts || mount -t tracefs tracefs {TRACING}")
+
+
 def add(vm: VM, cpu: int, timeout: float = EVENT_TIMEOUT, **properties: object) -> None:
     """device_add; the guest answers success and the CPU becomes present, not online."""
     since = vm.mark()
