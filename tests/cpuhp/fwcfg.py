@@ -1,13 +1,15 @@
 """Read the blobs that QEMU gives to firmware, through qtest: no guest runs."""
 
+from __future__ import annotations
+
 import pathlib
 import struct
+from typing import TYPE_CHECKING
 
 from . import paths
 
-paths.use_qemu_python()
-
-from qemu.machine.qtest import QEMUQtestMachine  # noqa: E402  (found through the line above)
+if TYPE_CHECKING:      # not for those who only take tables apart: make fuzz needs no QEMU
+    from qemu.machine.qtest import QEMUQtestMachine
 
 _DMA_REGISTER = 0x09020010      # fw_cfg of the virt machine
 _SCRATCH = 0x40000000           # start of its RAM
@@ -30,6 +32,9 @@ def _read(machine: QEMUQtestMachine, key: int, size: int) -> bytes:
 
 def read_all(binary: pathlib.Path, *arguments: str) -> dict[str, bytes]:
     """Every ACPI blob of a machine, by its fw_cfg name."""
+    paths.use_qemu_python()
+    from qemu.machine.qtest import QEMUQtestMachine
+
     with QEMUQtestMachine(str(binary), [*arguments, "-nodefaults", "-bios", str(paths.FIRMWARE)]) as machine:
         machine.launch()
         count, = struct.unpack(">I", _read(machine, _DIRECTORY, 4))

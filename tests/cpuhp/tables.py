@@ -1,17 +1,21 @@
 """Read and edit ACPI tables, and hand them to a guest through its initrd (CONFIG_ACPI_TABLE_UPGRADE)."""
 
+from __future__ import annotations
+
 import base64
 import re
 import struct
 import subprocess
 import tempfile
 import pathlib
-from typing import Callable, Iterable
+from typing import TYPE_CHECKING, Callable, Iterable
 
 from . import fwcfg, paths
 from .agent import GuestError
 from .cpio import Archive
-from .vm import VM
+
+if TYPE_CHECKING:
+    from .vm import VM
 
 GICC = 0x0B
 GICR = 0x0E
