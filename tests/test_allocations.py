@@ -40,7 +40,7 @@ done
 NO_TRACE_BUFFER = (r"WARNING: .* trace_rb_cpu_prepare", r"Call trace:$")
 
 
-@pytest.mark.vm(smp=SMP, expected=NO_TRACE_BUFFER)
+@pytest.mark.vm(smp=SMP, leaks=True, expected=NO_TRACE_BUFFER)
 def test_online(vm):
     """
     CPU  0 1 | 2 3
@@ -81,7 +81,7 @@ SHORTAGES = {
 }
 
 
-@pytest.mark.vm(smp=SMP)
+@pytest.mark.vm(smp=SMP, leaks=True)
 @pytest.mark.parametrize("what", SHORTAGES)
 def test_none_for_it(vm, what):
     """

@@ -34,7 +34,7 @@ each 0 1
 """
 
 
-@pytest.mark.vm(smp=SMP)
+@pytest.mark.vm(smp=SMP, leaks=True)
 def test_each_state_fails(vm):
     """
     CPU  0 1 | 2 3
@@ -62,7 +62,7 @@ def does_not_come_up(vm):
     assert vm.cpu_directories() == masks["present"]
 
 
-@pytest.mark.vm(smp=SMP)
+@pytest.mark.vm(smp=SMP, leaks=True)
 def test_success_and_nothing_runs(vm):
     """
     CPU  0 1 | 2 3
@@ -77,7 +77,7 @@ def test_success_and_nothing_runs(vm):
     scenario.eject(vm, CPU)
 
 
-@pytest.mark.vm(smp=SMP)
+@pytest.mark.vm(smp=SMP, leaks=True)
 def test_lacks_a_feature(vm, dialect):
     """
     CPU  0 1 | 2 3
@@ -91,7 +91,7 @@ def test_lacks_a_feature(vm, dialect):
     scenario.add_and_work(vm, CPU)
 
 
-@pytest.mark.vm(smp=SMP)
+@pytest.mark.vm(smp=SMP, leaks=True)
 def test_toggles_race_with_an_eject(vm, dialect):
     """
     CPU  0 1 | 2 3

@@ -73,7 +73,8 @@ def test_eject_that_does_not_eject(boot, dialect, mood):
     CPU  0 1 | 2 3
          x x |         -> 2, online; _EJ0 does nothing, or fails: _OST says so, 2 is back online; _EJ0 works: 2 is gone
     """
-    with boot(smp=SMP, dialect=dialect, tables=with_moods(dialect, [f"\\FEJ0 = {mood}"], ["\\FEJ0 = 0"])) as vm:
+    with boot(smp=SMP, dialect=dialect, leaks=True,
+              tables=with_moods(dialect, [f"\\FEJ0 = {mood}"], ["\\FEJ0 = 0"])) as vm:
         scenario.add(vm, CPU)
         scenario.online(vm, CPU)
         press(vm)
@@ -131,7 +132,7 @@ def test_mat_that_is_no_gicc(boot, name):
     CPU  0 1 | 2 3
          x x |         -> 2, whose _MAT is no GICC: that is said, and the MADT counts
     """
-    with boot(smp=SMP, dialect="disabled", tables=with_mat(SHORT[name])) as vm:
+    with boot(smp=SMP, dialect="disabled", tables=with_mat(SHORT[name]), leaks=True) as vm:
         scenario.add(vm, CPU)
         assert scenario.said(vm, r"_MAT of UID 2 is no GICC, going by the MADT")
         scenario.online(vm, CPU)

@@ -16,6 +16,7 @@ WINDOW = 100
 SPEC = {
     "smp": "cpus=2,maxcpus=8",
     "machine": "gic-version=3,memory-backend=ram",
+    "leaks": True,
     "args": ("-accel", "tcg,thread=multi,tb-size=64",
              "-object", "memory-backend-memfd,id=ram,size=300M,prealloc=on"),
 }

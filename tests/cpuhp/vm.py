@@ -56,7 +56,11 @@ class Spec:
     paused: bool = False                # started stopped, for QMP `cont`
     boots: bool = True                  # there will be an agent to talk to
     directories: bool = True            # cpuN/ must follow present; not so under nosmp without hotplug, as ever
+    leaks: bool = False                 # memory that nobody points to is looked for, if the kernel is the one with lockdep
     expected: tuple[str, ...] = ()      # regular expressions of lines, of the guest's log or QEMU's, that the gate lets pass
+
+    def looks_for_leaks(self) -> bool:
+        return self.leaks and self.kernel == "patched" and paths.DEBUG == "lockdep"
 
     def command_line(self, initrd: pathlib.Path) -> list[str]:
         machine = f"virt,{self.machine}"
@@ -67,6 +71,8 @@ class Spec:
         append = "console=ttyAMA0 rdinit=/init panic=-1"
         if self.acpi and self.firmware:
             append += " acpi=force"
+        if self.looks_for_leaks():
+            append += " kmemleak=on"
         line = ["-machine", machine, "-cpu", self.cpu, "-smp", self.smp, "-m", self.memory,
                 "-kernel", str(paths.image(self.linux, self.kernel)), "-initrd", str(initrd),
                 "-append", f"{append} {self.append}".strip(), "-nodefaults",
@@ -197,7 +203,7 @@ class VM:
 
     def gate(self) -> None:
         """Raise unless the logs are clean, QEMU has nothing to say, the masks agree, and nothing has leaked."""
-        if paths.DEBUG == "lockdep":
+        if self.spec.looks_for_leaks():
             self.sh(LEAKS)
         complaints = gate.log_complaints(self.console() + self.dmesg(), self.spec.expected)
         complaints += gate.unexpected(self._qemus_output.read_text(errors="replace").splitlines(), self.spec.expected)
