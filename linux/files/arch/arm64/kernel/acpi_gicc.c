@@ -129,6 +129,10 @@ unsigned int __init acpi_smp_init_gicc(bool *bootcpu_valid)
 		pr_warn("CPU hotplug needs GICv3 or later, %u hot-pluggable CPUs ignored\n",
 			inventory.nr_no_hotplug);
 
+	/* Hundreds that are absent would cost megabytes, and have nothing to say */
+	if (acpi_cpu_hotplug_possible())
+		log_buf_expect_cpus(inventory.nr_enabled);
+
 	for (cpu = 1; cpu < inventory.nr; cpu++) {
 		set_cpu_logical_map(cpu, cpu_madt_gicc[cpu].arm_mpidr);
 		acpi_set_mailbox_entry(cpu, &cpu_madt_gicc[cpu]);
