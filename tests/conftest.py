@@ -41,6 +41,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "vm(**spec): the VM of the test, in the words of cpuhp.vm.Spec")
     config.addinivalue_line("markers", "once: the guest's kernel base does not matter; make check runs it with the lowest")
     config.addinivalue_line("markers", "last: one base is enough, which make check takes the highest for")
+    config.addinivalue_line("markers", "closer: make check runs it once more, with the lockdep kernel of the highest base")
     config.addinivalue_line("markers", "xdist_group(name): tests that cannot run at the same time")
 
 

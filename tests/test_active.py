@@ -8,6 +8,8 @@ import pytest
 from cpuhp import scenario
 from cpuhp.vm import wait_until
 
+pytestmark = pytest.mark.closer
+
 PROBED = "__arm64_sys_execve"       # what taskset calls on the CPU that it has moved to
 
 

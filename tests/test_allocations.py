@@ -7,6 +7,8 @@ import pytest
 
 from cpuhp import scenario
 
+pytestmark = pytest.mark.closer
+
 SMP = "cpus=2,maxcpus=4"
 CPU = 2
 MANY = 2000

@@ -8,6 +8,8 @@ import pytest
 from cpuhp import button, scenario, tables
 from cpuhp.scenario import BUS_CHECK, DEVICE_CHECK
 
+pytestmark = pytest.mark.closer
+
 AUTO_ONLINE = f"{scenario.CPU_SYSFS}/auto_online"
 SOON = 5.0      # s
 

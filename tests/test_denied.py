@@ -5,6 +5,8 @@ import pytest
 from cpuhp import scenario
 from cpuhp.look import messages
 
+pytestmark = pytest.mark.closer
+
 
 def deny(vm, path, denied):
     """PSCI's CPU_ON of a CPU is denied, or no longer."""

@@ -5,6 +5,8 @@ import pytest
 from cpuhp import scenario
 from cpuhp.vm import Refused
 
+pytestmark = pytest.mark.closer
+
 
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_boot_cpu(vm, dialect):

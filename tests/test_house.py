@@ -433,31 +433,35 @@ def test_each(): assert {assertion}
 def test_once(): pass
 @pytest.mark.last
 def test_last(): pass
+@pytest.mark.closer
+def test_closer(pytestconfig): assert pytestconfig.option.debug_kernel in ({kernels})
 """
 RUN = """\
 import sys
 sys.path[:0] = [{tools!r}]
 from kitlib import check
-print("status", check.run_check(lambda version, products: print("built", version, *products), ["linux", "linux-off"], ["qemu"]))
+print("status", check.run_check(lambda version, products: print("built", version, *products), ["linux", "linux-off"], ["qemu"],
+                                {closer!r}))
 """
 
 
 @pytest.fixture
 def tested(toy):
-    """make check of a project with two bases and four tests, of which two run once."""
+    """make check of a project with two bases and five tests, of which two run once, and one with a debug kernel as well."""
     toy.two_patches()
     toy.next_base()
     (toy.root / "tests").mkdir()
     (toy.root / "tests/conftest.py").write_text(
-        "def pytest_addoption(parser): parser.addoption('--linux')\n"
-        "def pytest_configure(config): [config.addinivalue_line('markers', f'{mark}: .') for mark in ('once', 'last')]\n")
+        "def pytest_addoption(parser): [parser.addoption(f'--{name}', default='') for name in ('linux', 'debug-kernel')]\n"
+        "def pytest_configure(config):\n"
+        "    for mark in ('once', 'last', 'closer'): config.addinivalue_line('markers', f'{mark}: .')\n")
 
-    def run(assertion="True", **env):
-        (toy.root / "tests/test_toy.py").write_text(TESTS.format(assertion=assertion))
+    def run(assertion="True", closer="", kernels="''", **env):
+        (toy.root / "tests/test_toy.py").write_text(TESTS.format(assertion=assertion, kernels=kernels))
         clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
-        return subprocess.run([sys.executable, "-c", RUN.format(tools=str(ROOT / "tools"))], text=True,
+        return subprocess.run([sys.executable, "-c", RUN.format(tools=str(ROOT / "tools"), closer=closer)], text=True,
                               capture_output=True, check=False,
-                              env={**clean, "LINUX": "", "TEST": "", "CPUHP_ROOT": str(toy.root), **env})
+                              env={**clean, "LINUX": "", "TEST": "", "DEBUG": "", "CPUHP_ROOT": str(toy.root), **env})
     return run
 
 
@@ -466,10 +470,21 @@ def test_check_takes_each_base(tested):
     lines = tested().stdout.splitlines()
     assert [line for line in lines if line.startswith("built")] == [
         "built 1.2 linux", "built 1.2 linux qemu", "built 1.3 linux linux-off qemu"]
-    assert lines[-2:] == ["6 passed, 0 failed, 0 skipped", "status 0"]
-    assert tested(LINUX="1.3").stdout.splitlines()[-2] == "4 passed, 0 failed, 0 skipped"
-    assert tested(KDIR="mine").stdout.splitlines()[-2] == "4 passed, 0 failed, 0 skipped"
-    assert tested("False").stdout.splitlines()[-2:] == ["4 passed, 2 failed, 0 skipped", "status 1"]
+    assert lines[-2:] == ["8 passed, 0 failed, 0 skipped", "status 0"]
+    assert tested(LINUX="1.3").stdout.splitlines()[-2] == "5 passed, 0 failed, 0 skipped"
+    assert tested(KDIR="mine").stdout.splitlines()[-2] == "5 passed, 0 failed, 0 skipped"
+    assert tested("False").stdout.splitlines()[-2:] == ["6 passed, 2 failed, 0 skipped", "status 1"]
+
+
+def test_check_looks_closer(tested):
+    """Some tests once more, with a debug kernel of the last base; not if the user wants less."""
+    lines = tested(closer="lockdep", kernels="'', 'lockdep'").stdout.splitlines()
+    assert [line for line in lines if line.startswith("built")][-1] == "built 1.3 linux-lockdep qemu"
+    assert lines[-2] == "9 passed, 0 failed, 0 skipped"
+    assert tested(closer="lockdep").stdout.splitlines()[-2:] == ["8 passed, 1 failed, 0 skipped", "status 1"]
+    assert tested(closer="lockdep", LINUX="1.3").stdout.splitlines()[-2] == "5 passed, 0 failed, 0 skipped"
+    assert tested(closer="lockdep", TEST="test_closer").stdout.splitlines()[-2] == "2 passed, 0 failed, 0 skipped"
+    assert tested(DEBUG="lockdep", kernels="'lockdep'").stdout.splitlines()[-2] == "8 passed, 0 failed, 0 skipped"
 
 
 def test_check_with_what_is_not_there(toy):

@@ -6,6 +6,8 @@ import pytest
 
 from cpuhp import bench, scenario
 
+pytestmark = pytest.mark.closer
+
 EVENT = re.compile(r"\bcpu_hotplug_(\w+): (.*)")
 
 

@@ -51,13 +51,39 @@ def free_kb(vm: VM) -> int:
     return sum(map(int, pages)) * PAGE_KB
 
 
-ACCOUNTS = ("Percpu", "Slab", "KernelStack", "PageTables")
+# Of /proc/meminfo; and what no line of it has, but the kernel's log tells
+MEMINFO = ("Percpu", "Slab", "KernelStack", "PageTables")
+LOGGED = {"log buffer": r"log_buf_len: (\d+) bytes", "futex hash": r"futex hash table entries: .*, (\d+) bytes"}
+ACCOUNTS = (*MEMINFO, *LOGGED)
+# The log's buffer has a struct prb_desc and a struct printk_info for each 32 bytes of text
+LOG_FACTOR = 1 + (24 + 88) / 32
 
 
-def accounts_kb(vm: VM) -> dict[str, int]:
+def accounts_kb(vm: VM) -> dict[str, float]:
     """What the kernel says it uses memory for.  Percpu has all of it, also the areas that are there before MemTotal is."""
     said = dict(re.findall(r"^(\w+): +(\d+) kB$", vm.sh("cat /proc/meminfo"), re.M))
-    return {name: int(said[name]) for name in ACCOUNTS}
+    found: dict[str, float] = {name: int(said[name]) for name in MEMINFO}
+    log = vm.dmesg()
+    for name, pattern in LOGGED.items():
+        match = re.search(pattern, log)
+        found[name] = int(match[1]) / 1024 if match else 0      # with few CPUs the log has the buffer that is linked in
+    found["log buffer"] *= LOG_FACTOR
+    return found
+
+
+def caches_kb(vm: VM) -> dict[str, int]:
+    """The parts of Slab: {cache: KB}."""
+    found = {}
+    for line in vm.sh("cat /proc/slabinfo").splitlines()[2:]:
+        fields = line.split()
+        found[fields[0]] = int(fields[5]) * int(fields[14]) * PAGE_KB
+    return found
+
+
+def unit_bytes(vm: VM) -> dict[str, int]:
+    """The parts of a CPU's area in the first chunk of per-CPU memory."""
+    match, = scenario.said(vm, r"percpu: Embedded \d+ pages/cpu s\d+ r\d+ d\d+")
+    return dict(zip(("static", "reserved", "dynamic"), map(int, re.findall(r" [srd](\d+)", match))))
 
 
 # Counters

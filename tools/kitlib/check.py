@@ -1,6 +1,7 @@
 """make lint and make check."""
 
 import contextlib
+import dataclasses
 import importlib.util
 import os
 import signal
@@ -95,55 +96,81 @@ def install():
         raise Error("what the tests need cannot be installed")
 
 
-def pytest(linux, report, only, first, last):
-    """Runs the tests with @linux, which may be the @first or the @last one, as the guest's kernel; the exit status."""
-    debug = os.environ.get("DEBUG")
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of the tests."""
+
+    linux: object
+    debug: str          # the guest's kernel is the debug kernel of that name
+    marks: str          # of tests, as pytest -m wants it
+    products: list      # to be built for it
+
+    @property
+    def name(self):
+        return "-".join(filter(None, [self.linux.name, self.debug]))
+
+
+def plan(todo, of_base, debug, closer):
+    """Each base of @todo, and what is marked `closer` once more with that debug kernel of the last one."""
+    runs = []
+    for linux in todo:
+        left_out = [mark for mark, of in (("once", todo[0]), ("last", todo[-1])) if linux is not of]
+        runs.append(Run(linux, debug, f"not ({' or '.join(left_out)})" if left_out else "",
+                        [name for name in of_base if linux is todo[-1] or name not in OF_LAST]))
+    if closer:
+        runs.append(Run(todo[-1], closer, "closer", [f"linux-{closer}"]))
+    return runs
+
+
+def pytest(run, report, only):
+    """Runs the tests; the exit status."""
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
     command = ["/usr/bin/python3", "-m", "pytest", "tests", "-v", "-ra", "--color=auto",
-               f"--linux={linux.version}", f"--junitxml={report}", "-p", "no:cacheprovider"]
+               f"--linux={run.linux.version}", f"--junitxml={report}", "-p", "no:cacheprovider"]
     if WORKERS > 1 and importlib.util.find_spec("xdist"):
         command += ["-n", str(WORKERS), "--dist", "loadgroup"]
-    if debug:
-        command.append(f"--debug-kernel={debug}")
+    if run.debug:
+        command.append(f"--debug-kernel={run.debug}")
     if os.environ.get("QEMU_SANITIZE"):
         command.append("--sanitized-qemu")
     if only:
         command += ["-k", only]
-    left_out = [mark for mark, wanted in (("once", first), ("last", last)) if not wanted]
-    if left_out:
-        command += ["-m", f"not ({' or '.join(left_out)})"]
-    env = {**os.environ, "CPUHP_ROOT": str(ROOT), "LINUX": linux.version,
+    if run.marks:
+        command += ["-m", run.marks]
+    env = {**os.environ, "CPUHP_ROOT": str(ROOT), "LINUX": run.linux.version,
            "PYTHONDONTWRITEBYTECODE": "1", **HUGE_HEAP}
     return subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL).returncode
 
 
-def run_check(build, of_base, of_all):
+def run_check(build, of_base, of_all, closer=""):
     """Builds what the tests need and runs them; always ends with the count.
 
     @build(version, products) builds for one Linux base; @of_base is what
-    differs from base to base, @of_all what does not. Whatever is built next to
-    something else fills the gaps that a single step leaves; tests have their
-    time limits, and come before the build of the base that follows. A build
-    that fails is a test that failed.
+    differs from base to base, @of_all what does not; @closer is the debug
+    kernel that some tests run with once more, unless the user wants less.
+    Whatever is built next to something else fills the gaps that a single step
+    leaves; tests have their time limits, and come before the build of the run
+    that follows. A build that fails is a test that failed.
     """
-    version, only = os.environ.get("LINUX"), os.environ.get("TEST")
+    version, only, debug = (os.environ.get(name, "") for name in ("LINUX", "TEST", "DEBUG"))
     passed = failed = skipped = 0
     empty = True
     try:
         one = version or os.environ.get(KINDS["linux"])     # the user's tree is of one base
         todo = [find("linux", version)] if one else bases("linux")
-        first, last = todo[0], todo[-1]
-        wanted = {linux: [name for name in of_base if linux is last or name not in OF_LAST] for linux in todo}
-        for linux, following in zip(todo, [*todo[1:], None]):
-            report = OUT / "check" / f"{linux.name}.xml"
-            if linux is first:
-                with install_meanwhile(), build_meanwhile("qemu", linux, of_all):
-                    build(linux.version, wanted[linux])
+        runs = plan(todo, of_base, debug, "" if one or only else closer)
+        for run, following in zip(runs, [*runs[1:], None]):
+            report = OUT / "check" / f"{run.name}.xml"
+            if run is runs[0]:
+                with install_meanwhile(), build_meanwhile("qemu", run.linux, of_all):
+                    build(run.linux.version, run.products)
                 install()
-            build(linux.version, [*wanted[linux], *of_all])
-            with build_meanwhile(following.name, following, wanted[following], 5) if following else contextlib.nullcontext():
-                code = pytest(linux, report, only, linux is first, linux is last)
+            build(run.linux.version, [*run.products, *of_all])
+            with contextlib.ExitStack() as besides:
+                if following:
+                    besides.enter_context(build_meanwhile(following.name, following.linux, following.products, 5))
+                code = pytest(run, report, only)
             if code == 5:           # nothing of that name with this kernel
                 continue
             empty = False
