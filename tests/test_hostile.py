@@ -120,7 +120,7 @@ def test_random_noise(vm):
                          after each reset the guest has what QEMU has
     """
     choose, since = random.Random(SEED), vm.mark()
-    deadline = time.monotonic() + (60 if paths.SANITIZED else 10)
+    deadline = time.monotonic() + (60 if paths.SANITIZED else paths.patient(10))
     while time.monotonic() < deadline:
         vm.sh(noise(choose.randrange(1 << 16)))
         for _ in range(12):
