@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from cpuhp import button, scenario, tables
+from cpuhp import button, paths, scenario, tables
 from cpuhp.button import press
 from cpuhp.scenario import DEVICE_CHECK
 
 SMP = "cpus=2,maxcpus=4"
 CPU = 2
 CHECK = (CPU, DEVICE_CHECK, 1)
-SLOW = 3        # s
+SLOW = int(paths.patient(2))     # s
 
 NAMES = """
 Name (\\FSTA, 0xFF)     // what _STA says, if not this
@@ -20,7 +20,7 @@ Name (\\FEJ0, 0)        // _EJ0: 0 works, 1 does nothing, 2 fails, 3 is slow
 EJ0 = f"""
 If (\\FEJ0 == 1) {{ Return (0) }}
 If (\\FEJ0 == 2) {{ Divide (1, \\FEJ0 - 2, Local0, Local1) }}
-If (\\FEJ0 == 3) {{ Sleep ({SLOW * 1000}) }}
+If (\\FEJ0 == 3) {{ {"Sleep (1000) " * SLOW}}}
 CEJ0 (0x02)
 """
 

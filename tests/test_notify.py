@@ -2,7 +2,7 @@
 
 import pytest
 
-from cpuhp import button, scenario, tables
+from cpuhp import button, paths, scenario, tables
 from cpuhp.button import press
 from cpuhp.scenario import BUS_CHECK, DEVICE_CHECK, EJECT_REQUEST
 from cpuhp.vm import VM, Spec
@@ -63,7 +63,7 @@ def test_burst(boot, dsdt):
     with boot(smp=SMP, tables=button.initrd(dsdt, burst, burst)) as vm:
         def quiet():
             seen = vm.mark()
-            vm.sh("sleep 1")
+            vm.sh(f"sleep {paths.patient(1):g}")
             return vm.mark() == seen
 
         def slab():
