@@ -2,7 +2,7 @@
 
 import pytest
 
-from cpuhp import button, paths, scenario, tables
+from cpuhp import button, scenario, tables
 from cpuhp.button import press
 from cpuhp.scenario import BUS_CHECK, DEVICE_CHECK, EJECT_REQUEST
 from cpuhp.vm import VM, Spec
@@ -61,19 +61,20 @@ def test_burst(boot, dsdt):
     """
     burst = [(1, DEVICE_CHECK, BURST), (3, DEVICE_CHECK, BURST), (2, UNKNOWN, BURST)]
     with boot(smp=SMP, tables=button.initrd(dsdt, burst, burst)) as vm:
-        def quiet():
-            seen = vm.mark()
-            vm.sh(f"sleep {paths.patient(1):g}")
-            return vm.mark() == seen
+        def press_and_wait():
+            since = vm.mark()
+            press(vm)
+            scenario.wait_until("the guest to answer all",
+                                lambda: all(len(vm.osts(cpu, since)) >= BURST for cpu in (1, 3)), timeout=120)
+            return since
 
         def slab():
             return int(vm.sh("awk '/^Slab:/ { print $2 }' /proc/meminfo"))
 
-        press(vm)
-        scenario.wait_until("the guest to answer all", quiet, timeout=120)
-        before, since = slab(), vm.mark()
-        press(vm)
-        scenario.wait_until("the guest to answer all", quiet, timeout=120)
+        press_and_wait()
+        before = slab()
+        since = press_and_wait()
+        vm.sh("sleep 1")
         assert len(vm.osts(1, since)) == BURST
         assert slab() < before * 1.05
         assert vm.masks()["present"] == {0, 1}
