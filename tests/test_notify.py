@@ -60,7 +60,7 @@ def test_burst(boot, dsdt):
          x x |           1000 device checks each for one that is there and one that is not: no queue is left, nothing grows
     """
     burst = [(1, DEVICE_CHECK, BURST), (3, DEVICE_CHECK, BURST), (2, UNKNOWN, BURST)]
-    with boot(smp=SMP, tables=button.initrd(dsdt, burst, burst)) as vm:
+    with boot(smp=SMP, tables=button.initrd(dsdt, burst, burst, burst)) as vm:
         def press_and_wait():
             since = vm.mark()
             press(vm)
@@ -71,7 +71,8 @@ def test_burst(boot, dsdt):
         def slab():
             return int(vm.sh("awk '/^Slab:/ { print $2 }' /proc/meminfo"))
 
-        press_and_wait()
+        for _ in range(2):      # the first one fills caches; a debug kernel's are larger
+            press_and_wait()
         before = slab()
         since = press_and_wait()
         vm.sh("sleep 1")
