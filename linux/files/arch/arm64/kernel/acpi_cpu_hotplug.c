@@ -113,13 +113,11 @@ static void __init drop_ejected_cpu(int cpu)
 {
 	pr_info("CPU%d: enabled in the MADT, but not there any more\n", cpu);
 
-	/* Not under the locks, see acpi_processor_unregister() */
-	if (get_cpu_device(cpu))
-		arch_unregister_cpu(cpu);
-
 	cpu_maps_update_begin();
 	cpus_write_lock();
 
+	if (get_cpu_device(cpu))
+		arch_unregister_cpu(cpu);
 	set_cpu_present(cpu, false);
 
 	cpus_write_unlock();
