@@ -59,8 +59,9 @@ def linux(request):
 @pytest.fixture
 def directory(request):
     """The test's own directory below out/test, empty."""
-    base = "" if request.node.get_closest_marker("once") else f"{request.config.getoption('--linux')}-"
-    path = paths.OUT / "test" / (base + re.sub(r"[^\w.-]+", "-", request.node.name).strip("-"))
+    base = "" if request.node.get_closest_marker("once") else request.config.getoption("--linux")
+    name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
+    path = paths.OUT / "test" / "-".join(filter(None, (base, paths.DEBUG, name)))
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     return path

@@ -484,7 +484,7 @@ def test_check_looks_closer(tested):
     assert tested(closer="lockdep").stdout.splitlines()[-2:] == ["8 passed, 1 failed, 0 skipped", "status 1"]
     assert tested(closer="lockdep", LINUX="1.3").stdout.splitlines()[-2] == "5 passed, 0 failed, 0 skipped"
     assert tested(closer="lockdep", TEST="test_closer").stdout.splitlines()[-2] == "2 passed, 0 failed, 0 skipped"
-    assert tested(DEBUG="lockdep", kernels="'lockdep'").stdout.splitlines()[-2] == "8 passed, 0 failed, 0 skipped"
+    assert tested(closer="lockdep", DEBUG="lockdep", kernels="'lockdep'").stdout.splitlines()[-2] == "8 passed, 0 failed, 0 skipped"
 
 
 def test_check_with_what_is_not_there(toy):

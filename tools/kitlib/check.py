@@ -148,7 +148,8 @@ def run_check(build, of_base, of_all, closer=""):
 
     @build(version, products) builds for one Linux base; @of_base is what
     differs from base to base, @of_all what does not; @closer is the debug
-    kernel that some tests run with once more, unless the user wants less.
+    kernel that some tests run with once more, unless the user names a base, a
+    test or a debug kernel.
     Whatever is built next to something else fills the gaps that a single step
     leaves; tests have their time limits, and come before the build of the run
     that follows. A build that fails is a test that failed.
@@ -159,7 +160,7 @@ def run_check(build, of_base, of_all, closer=""):
     try:
         one = version or os.environ.get(KINDS["linux"])     # the user's tree is of one base
         todo = [find("linux", version)] if one else bases("linux")
-        runs = plan(todo, of_base, debug, "" if one or only else closer)
+        runs = plan(todo, of_base, debug, "" if one or only or debug else closer)
         for run, following in zip(runs, [*runs[1:], None]):
             report = OUT / "check" / f"{run.name}.xml"
             if run is runs[0]:
