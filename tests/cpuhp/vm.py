@@ -23,8 +23,9 @@ BOOT_TIMEOUT = 240.0
 SCRIPT_TIMEOUT = 60.0
 EVENT_TIMEOUT = 60.0
 CONSOLE_TAIL = 60
-# What kmemleak finds it says in the log; what is younger than 5 s it does not tell from what is still being set up
+# Said at boot where nothing asks for it; also said by one that gives up, when it is wanted
 NO_LEAK_DETECTOR = r"kmemleak: Kernel memory leak detector disabled"
+# What kmemleak finds it says in the log; what is younger than 5 s it does not tell from what is still being set up
 LEAKS = "sleep 5; for n in 1 2; do echo scan > /sys/kernel/debug/kmemleak; done; cat /sys/kernel/debug/kmemleak"
 
 Value = TypeVar("Value")

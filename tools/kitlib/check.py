@@ -149,10 +149,9 @@ def run_check(build, of_base, of_all, closer=""):
     @build(version, products) builds for one Linux base; @of_base is what
     differs from base to base, @of_all what does not; @closer is the debug
     kernel that some tests run with once more, unless the user names a base, a
-    test or a debug kernel.
-    Whatever is built next to something else fills the gaps that a single step
-    leaves; tests have their time limits, and come before the build of the run
-    that follows. A build that fails is a test that failed.
+    test or a debug kernel. Whatever is built next to something else fills the
+    gaps that a single step leaves; tests have their time limits, and come before
+    the build of the run that follows. A build that fails is a test that failed.
     """
     version, only, debug = (os.environ.get(name, "") for name in ("LINUX", "TEST", "DEBUG"))
     passed = failed = skipped = 0
