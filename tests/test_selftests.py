@@ -23,8 +23,8 @@ class Watcher:
 
     def __init__(self, vm):
         self.vm = vm
-        vm.sh("rm -f /tmp/ktap*; (/cpu-hotplug/cpu-add-eject-test.sh -t 60 > /tmp/ktap 2>&1; echo $? > /tmp/ktap.status)"
-              " > /dev/null 2>&1 &")
+        vm.sh("rm -f /tmp/ktap.status; : > /tmp/ktap; "      # the script may write late, and is read at once
+              "(/cpu-hotplug/cpu-add-eject-test.sh -t 60 >> /tmp/ktap 2>&1; echo $? > /tmp/ktap.status) > /dev/null 2>&1 &")
 
     def output(self):
         return self.vm.sh("cat /tmp/ktap")
