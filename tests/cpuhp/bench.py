@@ -128,6 +128,10 @@ class Watch:
         raise GuestError(f"the guest has not said: {wanted}\n{self.vm.console_tail()}")
 
 
+# A step that follows another one at once goes through the guest's CPU hotplug lock without waiting for a grace period
+SETTLED = 0.5
+
+
 def plain_online(vm: VM, cpu: int) -> float:
     """From the request in the guest to a task that runs on the CPU: it is there, and offline."""
     watch = Watch(vm, cpu, "online")
@@ -170,8 +174,10 @@ def latency(vm: VM, cpu: int, rounds: int) -> Latency:
     auto = set_auto_online(vm, True)
     added, plain = [], []
     for _ in range(rounds):
+        time.sleep(SETTLED)
         added.append(added_online(vm, cpu, auto))
         scenario.offline(vm, cpu)
+        time.sleep(SETTLED)
         plain.append(plain_online(vm, cpu))
         eject(vm, cpu)
     set_auto_online(vm, False)
@@ -215,6 +221,7 @@ def stages(vm: VM, cpu: int, rounds: int) -> list[float]:
     found = []
     for _ in range(rounds):
         vm.sh(f"echo > {scenario.TRACING}/trace")
+        time.sleep(SETTLED)
         added_online(vm, cpu, auto=True)
         at = moments(vm.sh(f"cat {scenario.TRACING}/trace"), cpu)
         found.append([after - before for before, after in zip(at, at[1:])])
