@@ -14,9 +14,8 @@ def test_boot_cpu(vm, dialect):
     CPU  0 1 | 2 3
          x x |           device_del of CPU 0 by its QOM path: QEMU refuses, and CPU 0 works
     """
-    path, = [entry["qom-path"] for entry in vm.qmp("query-hotpluggable-cpus") if entry["props"]["core-id"] == 0]
     with pytest.raises(Refused, match="(?i)boot CPU"):
-        vm.qmp("device_del", id=path)
+        vm.qmp("device_del", id=scenario.path_of(vm, 0))
     scenario.works(vm, 0)
 
 
@@ -48,3 +47,29 @@ def test_offline_cpu(vm, dialect):
     scenario.eject(vm, 1)
     assert vm.masks()["present"] == {0}
     assert vm.cpu_directories() == {0}
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=4")
+def test_moved_by_its_target(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |          -> 2, taken up and down by hotplug/target: `online` agrees; up and busy, it is ejected, offline first
+    """
+    directory = f"{scenario.CPU_SYSFS}/cpu2"
+    top, bottom = int(vm.sh(f"cat {scenario.CPU_SYSFS}/cpu0/hotplug/state")), 0
+
+    def move(target, online):
+        vm.sh(f"echo {target} > {directory}/hotplug/target")
+        assert vm.sh(f"cat {directory}/online") == str(online)
+        assert (2 in vm.masks()["online"]) == bool(online)
+
+    scenario.add(vm, 2)
+    move(top, 1)
+    scenario.offline(vm, 2)
+    scenario.online(vm, 2)
+    move(bottom, 0)
+    move(top, 1)
+    with scenario.busy(vm, 2):
+        scenario.eject(vm, 2)
+    assert scenario.said(vm, r"psci: CPU2 killed")
+    scenario.comes_and_goes(vm, 2)

@@ -67,7 +67,7 @@ def test_hot_pluggable(boot, madt, name):
         assert vm.masks()["online"] == {0, 1}
         assert vm.masks()["possible"] == set(range(possible))
         assert len(scenario.said(vm, line)) == 1, scenario.said(vm, "MADT")
-        scenario.refused_add(vm, lost, rf"CPU with UID {lost} is not in the MADT")
+        scenario.refused_add(vm, lost, rf"CPU with UID {lost} is not one that boot took from the MADT")
         scenario.comes_and_goes(vm, 2)
 
 
@@ -95,7 +95,8 @@ def test_boot_cpu_missing(boot, madt):
 def test_two_that_are_there_share_a_uid(boot, madt):
     """
     UID  0 0 | 2 3 4 5
-         x x |              said; both are there, as nobody looks them up; others can be added
+         x x |              said; both are there, as nobody looks them up; others can be added; the device with UID 1
+                            fits neither and may be any: busy to an eject
     """
     shared = with_giccs(madt, replace(1, lambda gicc: with_field(gicc, UID, 0)))
     with boot(smp=SMP, tables=tables.initrd(shared)) as vm:
@@ -105,6 +106,9 @@ def test_two_that_are_there_share_a_uid(boot, madt):
         scenario.online(vm, 1)
         scenario.works(vm, 1)
         scenario.comes_and_goes(vm, 2)
+        assert scenario.refused_eject(vm, 1, device=scenario.path_of(vm, 1)) == scenario.OST_BUSY
+        assert scenario.said(vm, r"Not ejected: may be CPU1, which runs and has no processor device")
+        scenario.works(vm, 1)
 
 
 def test_entry_of_length_zero_at_the_end(boot, madt):

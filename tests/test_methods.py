@@ -6,7 +6,7 @@ import pytest
 
 from cpuhp import button, paths, scenario, tables
 from cpuhp.button import press
-from cpuhp.scenario import DEVICE_CHECK
+from cpuhp.scenario import BUS_CHECK, DEVICE_CHECK
 
 SMP = "cpus=2,maxcpus=4"
 CPU = 2
@@ -15,13 +15,14 @@ SLOW = int(paths.patient(2))     # s
 
 NAMES = """
 Name (\\FSTA, 0xFF)     // what _STA says, if not this
-Name (\\FEJ0, 0)        // _EJ0: 0 works, 1 does nothing, 2 fails, 3 is slow
+Name (\\FEJ0, 0)        // _EJ0: 0 works, 1 does nothing, 2 fails, 3 is slow, 4 works and fails
 """
 EJ0 = f"""
 If (\\FEJ0 == 1) {{ Return (0) }}
 If (\\FEJ0 == 2) {{ Divide (1, \\FEJ0 - 2, Local0, Local1) }}
 If (\\FEJ0 == 3) {{ {"Sleep (1000) " * SLOW}}}
 CEJ0 (0x02)
+If (\\FEJ0 == 4) {{ Divide (1, \\FEJ0 - 4, Local0, Local1) }}
 """
 
 
@@ -87,6 +88,25 @@ def test_eject_that_does_not_eject(boot, dialect, mood):
         scenario.add_and_work(vm, CPU)
 
 
+def test_eject_that_works_and_fails(boot, dialect):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, online; _EJ0 ejects it and fails after: _OST says so, but 2 is gone; the slot works again
+    """
+    with boot(smp=SMP, dialect=dialect, tables=with_moods(dialect, ["\\FEJ0 = 4"], ["\\FEJ0 = 0"])) as vm:
+        booted = vm.masks()
+        scenario.add(vm, CPU)
+        scenario.online(vm, CPU)
+        press(vm)
+        since = scenario.request_eject(vm, CPU)
+        assert scenario.answer(vm, CPU, since) != scenario.OST_SUCCESS
+        assert vm.events_since(since, "DEVICE_DELETED")
+        assert vm.masks() == booted
+        assert vm.cpu_directories() == booted["present"]
+        press(vm)
+        scenario.comes_and_goes(vm, CPU)
+
+
 def test_slow_eject(boot):
     """
     CPU  0 1 | 2 3
@@ -114,7 +134,7 @@ SHORT = {
 FOREIGN = "0x0B, 0x50, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 1" + ", 0" * 55 + ", 3" + ", 0" * 11      # CPU 3's
 
 
-def with_mat(contents, cpu=CPU):
+def with_mat(contents, cpu=CPU, also=lambda text: text):
     device = f"Device (C{cpu:03X})"
 
     def edit(text):
@@ -122,7 +142,7 @@ def with_mat(contents, cpu=CPU):
         rest, count = re.subn(r"Name \(_MAT, Buffer \(0x50\).*?\}\)", lambda _: f"Name (_MAT, Buffer () {{ {contents} }})",
                               rest, count=1, flags=re.S)
         assert count == 1, "the DSDT has changed: no _MAT"
-        return head + device + rest
+        return also(head + device + rest)
     return tables.initrd(tables.edit_asl(read_dsdt("disabled"), edit))
 
 
@@ -147,6 +167,29 @@ def test_mat_of_another_cpu(boot):
     """
     with boot(smp=SMP, dialect="disabled", tables=with_mat(FOREIGN)) as vm:
         scenario.refused_add(vm, CPU, r"_MAT is not that of UID 2, MPIDR 0x2")
+        scenario.add_and_work(vm, 3)
+
+
+def test_bus_check_of_a_refused_cpu(boot):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, whose _MAT is that of 3: refused; a bus check of what is above the CPUs is refused for it, and
+                       succeeds when 2 is gone; _OST of the container is heard as that of 3
+    """
+    def edit(text):
+        text, count = re.subn(r"(Device \(\\_SB\.CPUS\)\s*{)", r"\1 Method (_OST, 3) { COST (3, Arg0, Arg1, Arg2) }", text)
+        assert count == 1, "the DSDT has changed: no container"
+        return button.edit(text, *[[(button.CONTAINER, BUS_CHECK, 1)]] * 2)
+
+    with boot(smp=SMP, dialect="disabled", tables=with_mat(FOREIGN, also=edit)) as vm:
+        scenario.refused_add(vm, CPU, r"_MAT is not that of UID 2, MPIDR 0x2")
+        since = vm.mark()
+        press(vm)
+        assert scenario.answer(vm, 3, since) != scenario.OST_SUCCESS
+        scenario.eject(vm, CPU)
+        since = vm.mark()
+        press(vm)
+        assert scenario.answer(vm, 3, since) == scenario.OST_SUCCESS
         scenario.add_and_work(vm, 3)
 
 

@@ -124,18 +124,25 @@ def wait_gone(vm: VM, cpu: int, since: int) -> None:
     _require("eject", statuses[:1] == [OST_IN_PROGRESS], f"_OST: {vm.osts(cpu, since)}")
 
 
-def eject_cold_plugged(vm: VM, cpu: int) -> None:
-    """device_del of a CPU of cpus=, which has no id, by its QOM path."""
+def path_of(vm: VM, cpu: int) -> str:
+    """What stands for a CPU of cpus=, which has no id."""
     path, = [entry["qom-path"] for entry in vm.qmp("query-hotpluggable-cpus") if entry["props"]["core-id"] == cpu]
+    return path
+
+
+def eject_cold_plugged(vm: VM, cpu: int) -> None:
+    """device_del of a CPU of cpus=."""
+    path = path_of(vm, cpu)
     since = vm.mark()
     vm.qmp("device_del", id=path)
     vm.wait_event("DEVICE_DELETED", since, match=lambda data: data.get("path") == path)
     wait_until(f"cpu{cpu} to leave the present mask", lambda: cpu not in vm.masks()["present"])
 
 
-def refused_eject(vm: VM, cpu: int, timeout: float = EVENT_TIMEOUT) -> int:
-    """device_del that the guest must refuse; returns the last status that it gave."""
-    since = request_eject(vm, cpu)
+def refused_eject(vm: VM, cpu: int, timeout: float = EVENT_TIMEOUT, device: str = "") -> int:
+    """device_del, by another id or path if there is one, that the guest must refuse; returns the last status that it gave."""
+    since = vm.mark()
+    vm.qmp("device_del", id=device or f"core{cpu}")
     info = vm.wait_event("ACPI_DEVICE_OST", since, timeout, lambda data: data["info"]["slot"] == str(cpu)
                          and data["info"]["source"] == EJECT_REQUEST
                          and data["info"]["status"] != OST_IN_PROGRESS)["info"]

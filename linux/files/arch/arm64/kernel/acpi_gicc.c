@@ -226,7 +226,7 @@ phys_cpuid_t acpi_gicc_phys_id(acpi_handle handle, u32 acpi_id)
 	if (cpu < 0) {
 		/* What boot leaves out is nobody's surprise */
 		if (system_state == SYSTEM_RUNNING)
-			acpi_handle_err(handle, FW_BUG "CPU with UID %u is not in the MADT\n",
+			acpi_handle_err(handle, "CPU with UID %u is not one that boot took from the MADT\n",
 					acpi_id);
 		return PHYS_CPUID_INVALID;
 	}
