@@ -42,7 +42,14 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "once: the guest's kernel base does not matter; make check runs it with the lowest")
     config.addinivalue_line("markers", "last: one base is enough, which make check takes the highest for")
     config.addinivalue_line("markers", "closer: make check runs it once more, with the lockdep kernel of the highest base")
+    config.addinivalue_line("markers", "of_debug(name): wants what that debug kernel alone has; with others it is no test")
     config.addinivalue_line("markers", "xdist_group(name): tests that cannot run at the same time")
+
+
+def pytest_collection_modifyitems(config, items):
+    others = [item for item in items if any(mark.args != (paths.DEBUG,) for mark in item.iter_markers("of_debug"))]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
 
 
 @pytest.fixture(params=DIALECTS)

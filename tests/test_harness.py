@@ -8,7 +8,7 @@ import pytest
 from cpuhp import gate, ktap, tables
 from cpuhp.agent import CommandFailed, GuestError, GuestGone, GuestTimeout
 from cpuhp.cpio import Archive
-from cpuhp.vm import wait_until
+from cpuhp.vm import modules, wait_until
 
 pytestmark = pytest.mark.once
 
@@ -67,6 +67,15 @@ def test_gate_closes(boot):
     with pytest.raises(GuestError, match="the gate is closed"):
         with boot(smp="cpus=1") as vm:
             vm.sh("echo 'BUG: made up' > /dev/kmsg")
+
+
+@pytest.mark.closer
+@pytest.mark.of_debug("lockdep")
+def test_gate_finds_a_leak(boot, linux):
+    """1 CPU: a module forgets what it has allocated."""
+    with pytest.raises(GuestError, match="kmemleak: .* suspected memory leaks"):
+        with boot(smp="cpus=1", leaks=True, files=modules(linux, "samples/kmemleak/kmemleak-test.ko")) as vm:
+            vm.sh("insmod /lib/kmemleak-test.ko")
 
 
 @pytest.mark.parametrize("masks, directories, complaint", [

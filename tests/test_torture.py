@@ -4,21 +4,12 @@ import random
 import re
 import time
 
-from cpuhp import paths, scenario
-from cpuhp.cpio import Archive
+from cpuhp import scenario
+from cpuhp.vm import modules
 
 SECONDS = 15
 SEED = 1
 PARAMETERS = "onoff_interval=25 onoff_holdoff=0 stat_interval=5 fwd_progress=0"    # intervals in jiffies of 4 ms, and in s
-
-
-def modules(linux):
-    """rcutorture of that kernel, as files for the guest."""
-    archive = Archive()
-    for module in ("kernel/torture.ko", "kernel/rcu/rcutorture.ko"):
-        path = paths.image(linux).parent / module
-        archive.file(f"lib/{path.name}", path.read_bytes())
-    return archive.pack()
 
 
 def test_rcutorture(boot, linux):
@@ -27,7 +18,7 @@ def test_rcutorture(boot, linux):
          x x | x            rcutorture takes 0, 1 and 2, which was added, offline and online all the time
          x x | x x ~ ~      and does not know of those that are added later: 3 stays, 4 and 5 come and go at random
     """
-    with boot(smp="cpus=2,maxcpus=6", files=modules(linux)) as vm:
+    with boot(smp="cpus=2,maxcpus=6", files=modules(linux, "kernel/torture.ko", "kernel/rcu/rcutorture.ko")) as vm:
         scenario.add(vm, 2)
         scenario.online(vm, 2)
         vm.sh(f"insmod /lib/torture.ko && insmod /lib/rcutorture.ko {PARAMETERS}")

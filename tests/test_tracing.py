@@ -63,3 +63,20 @@ def test_events_say_what_failed(vm):
     assert vm.run(f"echo 1 > {directory}/online").status != 0
     assert ("online", {"cpu": "2", "ret": "-11"}) in events(vm)
     scenario.online(vm, 2)
+
+
+@pytest.mark.of_debug("lockdep")
+@pytest.mark.vm(smp="cpus=2,maxcpus=4")
+def test_function_graph(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |       -> functions are traced; 2 added and online, for the first time, and its idle thread is in the trace
+    """
+    scenario.mount_tracing(vm)
+    vm.sh(f"cd {scenario.TRACING}; echo '*idle*' > set_ftrace_filter; echo function_graph > current_tracer")
+    scenario.add_and_work(vm, 2)
+    scenario.wait_until("the idle thread to be traced",
+                        lambda: "idle" in vm.sh(f"head -20 {scenario.TRACING}/per_cpu/cpu2/trace"))
+    scenario.eject(vm, 2)
+    vm.sh(f"echo nop > {scenario.TRACING}/current_tracer")
+    scenario.comes_and_goes(vm, 3)

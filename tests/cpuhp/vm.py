@@ -13,6 +13,7 @@ from typing import Any, Callable, TypeVar
 
 from . import gate, paths
 from .agent import Agent, CommandFailed, GuestError, GuestTimeout, Result
+from .cpio import Archive
 
 paths.use_qemu_python()
 
@@ -33,6 +34,15 @@ Value = TypeVar("Value")
 
 class Refused(Exception):
     """QEMU refused a command; the text is its reason."""
+
+
+def modules(linux: str, *names: str) -> bytes:
+    """Spec.files with modules of that kernel, named as in its build directory, for `insmod /lib/...`."""
+    archive = Archive()
+    for name in names:
+        path = paths.image(linux).parent / name
+        archive.file(f"lib/{path.name}", path.read_bytes())
+    return archive.pack()
 
 
 @dataclasses.dataclass(frozen=True)
