@@ -60,7 +60,8 @@ def test_kdump(boot, linux, dialect, disk):
                        file; it has the registers of 0, 1 and 3, and the memory
     """
     args = (*kexec.disks(linux), *kexec.disk("dump", disk, "detect-zeroes=on"))
-    with boot(smp="cpus=2,maxcpus=4", dialect=dialect, args=args, append="crashkernel=96M", expected=PANIC) as vm:
+    with boot(smp="cpus=2,maxcpus=4", dialect=dialect, memory="500M", args=args, append="crashkernel=160M",
+              expected=PANIC) as vm:
         kexec.load(vm, append="nr_cpus=1", crash=True)
         assert vm.sh("cat /sys/kernel/kexec_crash_loaded") == "1"
         scenario.add(vm, 3)
