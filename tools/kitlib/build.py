@@ -94,7 +94,7 @@ DEBUG = ("kasan", "lockdep")
 
 # Suffix of the output directory: the fragments in linux/config it is made of.
 # "base" is the unpatched tree, which cannot have what our series offers.
-KERNELS = {"": ("guest", "hotplug"), "base": ("guest",), "off": ("guest", "off"),
+KERNELS = {"": ("guest", "hotplug"), "base": ("guest",), "off": ("guest", "off"), "noacpi": ("guest", "noacpi"),
            **{debug: ("guest", "hotplug", debug) for debug in DEBUG}}
 
 

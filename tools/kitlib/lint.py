@@ -219,11 +219,11 @@ def compiled(base, names):
 
 
 class Prefix:
-    """Compiles single objects of a tree in its directory build/."""
+    """Compiles single objects of a tree in a directory of it."""
 
-    def __init__(self, base, path):
+    def __init__(self, base, path, directory="build"):
         self.base, self.path = base, path
-        self.out = path / "build"
+        self.out = path / directory
         self.out.mkdir(exist_ok=True)
         self.log = self.out / "build.log"
         self.log.touch()
@@ -240,16 +240,16 @@ class Prefix:
 class KernelPrefix(Prefix):
     """With W=1, and with sparse if asked to."""
 
-    def __init__(self, base, path):
-        super().__init__(base, path)
+    def __init__(self, base, path, variant=""):
+        super().__init__(base, path, "-".join(filter(None, ["build", variant])))
+        self.fragments = build.kernel_fragments(variant)
         self.configured = None
 
     def configure(self):
         """Again only for a commit that brings options."""
         head = git(self.path, "rev-parse", "HEAD")
         if not self.configured or git(self.path, "diff", "--name-only", self.configured, head, "--", "*Kconfig*"):
-            paths = [build.CONFIG / f"{name}.config" for name in build.KERNELS[""]]
-            build.configure_kernel(self.path, self.out, paths, self.log, strict=False)
+            build.configure_kernel(self.path, self.out, self.fragments, self.log, strict=False)
             self.configured = head
 
     def unit(self, name):
@@ -296,6 +296,12 @@ GOOD = """\
 """
 
 
+def without_acpi(base, path, names):
+    """Compiles those of @names that are also in kernels without it."""
+    KernelPrefix(base, path, "noacpi").compile([name for name in names if "acpi" not in name],
+                                               Progress(f"lint {base.name}: without ACPI"))
+
+
 def prefixes(base):
     """every prefix of the series compiles what it touches, without a new warning"""
     base_sha, commits = tip(base)
@@ -339,6 +345,8 @@ def prefixes(base):
             # All that the series touches, not the patch alone: headers reach far.
             # sparse costs as much as the compiler: it looks at the whole series.
             compiler.compile(everything, progress, check=commit == commits[-1])
+            if commit == commits[-1] and base.kind == "linux":
+                without_acpi(base, path, everything)
         except Error as err:
             yield f"{shorten(base.dir / patch)} does not compile as the last of its series: {err}"
             return
