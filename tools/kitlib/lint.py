@@ -296,9 +296,10 @@ GOOD = """\
 """
 
 
-def without_acpi(base, path, names):
-    """Compiles those of @names that are also in kernels without it."""
-    KernelPrefix(base, path, "noacpi").compile([name for name in names if "acpi" not in name],
+def without_acpi(base, path, base_sha, names):
+    """Compiles those of @names that are also in kernels without it: none that the series brings."""
+    there = git(path, "ls-tree", "--name-only", base_sha, *names).splitlines()
+    KernelPrefix(base, path, "noacpi").compile([name for name in there if "acpi" not in name],
                                                Progress(f"lint {base.name}: without ACPI"))
 
 
@@ -346,7 +347,7 @@ def prefixes(base):
             # sparse costs as much as the compiler: it looks at the whole series.
             compiler.compile(everything, progress, check=commit == commits[-1])
             if commit == commits[-1] and base.kind == "linux":
-                without_acpi(base, path, everything)
+                without_acpi(base, path, base_sha, everything)
         except Error as err:
             yield f"{shorten(base.dir / patch)} does not compile as the last of its series: {err}"
             return
