@@ -73,10 +73,10 @@ def test_function_graph(vm):
          x x |       -> functions are traced; 2 added and online, for the first time, and its idle thread is in the trace
     """
     scenario.mount_tracing(vm)
-    vm.sh(f"cd {scenario.TRACING}; echo '*idle*' > set_ftrace_filter; echo function_graph > current_tracer")
+    vm.sh(f"cd {scenario.TRACING}; echo 'tick_nohz_idle_*' > set_ftrace_filter; echo function_graph > current_tracer")
     scenario.add_and_work(vm, 2)
     scenario.wait_until("the idle thread to be traced",
-                        lambda: "idle" in vm.sh(f"head -20 {scenario.TRACING}/per_cpu/cpu2/trace"))
+                        lambda: "tick_nohz_idle" in vm.sh(f"head -20 {scenario.TRACING}/per_cpu/cpu2/trace"))
     scenario.eject(vm, 2)
     vm.sh(f"echo nop > {scenario.TRACING}/current_tracer")
     scenario.comes_and_goes(vm, 3)

@@ -174,13 +174,15 @@ def kernel_source(base, variant):
     return base.pristine if variant == "base" else base.tree
 
 
-def kernel_fragments(variant):
-    return [CONFIG / f"{name}.config" for name in KERNELS[variant]]
+def kernel_fragments(base, variant):
+    """Those of all bases, and what this one has under the same name: options that are called otherwise elsewhere."""
+    paths = [directory / f"{name}.config" for name in KERNELS[variant] for directory in (CONFIG, base.dir)]
+    return [path for path in paths if path.parent == CONFIG or path.exists()]
 
 
 def kernel_key(base, variant):
     return hashed(tree.content_key(kernel_source(base, variant)),
-                  *(path.read_bytes() for path in kernel_fragments(variant)), compiler(f"{CROSS}gcc"))
+                  *(path.read_bytes() for path in kernel_fragments(base, variant)), compiler(f"{CROSS}gcc"))
 
 
 def kernel(base, variant=""):
@@ -189,7 +191,7 @@ def kernel(base, variant=""):
     link = OUT / "-".join(filter(None, [base.name, variant]))
     out = build_dir(source, link, f"build-{variant}" if variant not in ("", "base") else "build")
     image, stamp, log = out / "Image", out / ".kit-built", out / "build.log"
-    paths, key = kernel_fragments(variant), kernel_key(base, variant)
+    paths, key = kernel_fragments(base, variant), kernel_key(base, variant)
     if up_to_date(stamp, key, image):
         return
     if not (out / "vmlinux.o").exists():

@@ -242,7 +242,7 @@ class KernelPrefix(Prefix):
 
     def __init__(self, base, path, variant=""):
         super().__init__(base, path, "-".join(filter(None, ["build", variant])))
-        self.fragments = build.kernel_fragments(variant)
+        self.fragments = build.kernel_fragments(base, variant)
         self.configured = None
 
     def configure(self):
@@ -311,7 +311,7 @@ def prefixes(base):
     # What was found good once is not compiled again, by anybody: content, tools, flags.
     if base.kind == "linux":
         tools = [build.compiler(f"{build.CROSS}gcc"), build.compiler("sparse"),
-                 *(path.read_bytes() for path in build.kernel_fragments(""))]
+                 *(path.read_bytes() for path in build.kernel_fragments(base, ""))]
     else:
         tools = [build.compiler("gcc"), *build.QEMU_OPTIONS, build.DEVICES.read_bytes()]
     good = base.dir / "prefixes.good"
@@ -320,7 +320,9 @@ def prefixes(base):
         known = set(re.findall("^[0-9a-f]{64}$", good.read_text(), re.M))
     trees = [git(base.tree, "rev-parse", f"{commit}^{{tree}}") for commit in [base_sha, *commits]]
     # The last one is looked at more closely than the others.
-    keys = [build.hashed(parent, content, content == trees[-1], *tools) for parent, content in zip(trees, trees[1:])]
+    closer = [path.read_bytes() for path in build.kernel_fragments(base, "noacpi")] if base.kind == "linux" else True
+    keys = [build.hashed(parent, content, content == trees[-1] and closer, *tools)
+            for parent, content in zip(trees, trees[1:])]
     if all(key in known for key in keys):
         return
 
