@@ -53,7 +53,7 @@ class Toy:
         (self.dir / "base").write_text(f"package: toy\nsuite: none\nverified: {version}.3-1\n")
         config = root / "linux/config"
         config.mkdir(exist_ok=True)
-        for name in ("guest", "hotplug", "off"):
+        for name in ("guest", "hotplug", "noacpi", "off"):
             (config / f"{name}.config").write_text("CONFIG_TOY=y\n")
         self.sources(self.tree)
         git(self.tree, "init", "-q", "-b", "main")
