@@ -101,10 +101,10 @@ def said(vm: VM, pattern: str) -> list[str]:
     return [line for line in vm.dmesg().splitlines() if re.search(pattern, line)]
 
 
-def request_eject(vm: VM, cpu: int) -> int:
-    """device_del only; returns the mark to wait from."""
+def request_eject(vm: VM, cpu: int, device: str = "") -> int:
+    """device_del only, of another id or path if there is one; returns the mark to wait from."""
     since = vm.mark()
-    vm.device_del(cpu)
+    vm.qmp("device_del", id=device or f"core{cpu}")
     return since
 
 
@@ -133,16 +133,14 @@ def path_of(vm: VM, cpu: int) -> str:
 def eject_cold_plugged(vm: VM, cpu: int) -> None:
     """device_del of a CPU of cpus=."""
     path = path_of(vm, cpu)
-    since = vm.mark()
-    vm.qmp("device_del", id=path)
+    since = request_eject(vm, cpu, path)
     vm.wait_event("DEVICE_DELETED", since, match=lambda data: data.get("path") == path)
     wait_until(f"cpu{cpu} to leave the present mask", lambda: cpu not in vm.masks()["present"])
 
 
 def refused_eject(vm: VM, cpu: int, timeout: float = EVENT_TIMEOUT, device: str = "") -> int:
     """device_del, by another id or path if there is one, that the guest must refuse; returns the last status that it gave."""
-    since = vm.mark()
-    vm.qmp("device_del", id=device or f"core{cpu}")
+    since = request_eject(vm, cpu, device)
     info = vm.wait_event("ACPI_DEVICE_OST", since, timeout, lambda data: data["info"]["slot"] == str(cpu)
                          and data["info"]["source"] == EJECT_REQUEST
                          and data["info"]["status"] != OST_IN_PROGRESS)["info"]
