@@ -1,5 +1,7 @@
 """Each check of make lint fails when it should, on a toy kernel."""
 
+import re
+
 import pytest
 
 from toy import ONE, Toy, git
@@ -100,6 +102,13 @@ def test_a_prefix_that_does_not_compile(toy):
     toy.commit("toy: Mend", two__c="int two;\n", one__c=ONE + "int more;\n")
     toy.ok("refresh", FORCE="1")
     assert "0001-toy-Break.patch does not compile" in found(toy, "prefixes")
+
+
+def test_a_series_that_needs_acpi(toy):
+    """The toy's CONFIG_TOY stands for it: without, a file of the base does not compile any more."""
+    toy.commit("toy: Need it", two__c="#ifdef CONFIG_TOY\nint two;\n#else\nint two\n#endif\n")
+    toy.ok("refresh", FORCE="1")
+    assert re.search("toy-Need-it.patch does not compile.*without ACPI", found(toy, "prefixes"))
 
 
 def test_a_new_warning(toy):

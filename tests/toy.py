@@ -22,7 +22,7 @@ SUBLEVEL = 3
 allnoconfig:
 \t@grep -v UNKNOWN $(KCONFIG_ALLCONFIG) > $(KCONFIG_CONFIG)
 %.o: %.c
-\t@gcc -Wall -Iinclude -c $< -o /dev/null
+\t@gcc -Wall -Iinclude $(shell sed -n 's/=y$$//p' $(O)/.config | sed 's/^/-D/') -c $< -o /dev/null
 \t$(if $(C),@$(CHECK) -Wno-decl $<)
 Image:
 \t@mkdir -p $(O)/arch/arm64/boot && cat *.c > $(O)/arch/arm64/boot/Image
@@ -54,7 +54,7 @@ class Toy:
         config = root / "linux/config"
         config.mkdir(exist_ok=True)
         for name in ("guest", "hotplug", "noacpi", "off"):
-            (config / f"{name}.config").write_text("CONFIG_TOY=y\n")
+            (config / f"{name}.config").write_text(f"CONFIG_TOY={'n' if name == 'noacpi' else 'y'}\n")
         self.sources(self.tree)
         git(self.tree, "init", "-q", "-b", "main")
         self.identity(self.tree)

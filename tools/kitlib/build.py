@@ -93,7 +93,8 @@ def hugepages():
 DEBUG = ("kasan", "lockdep")
 
 # Suffix of the output directory: the fragments in linux/config it is made of.
-# "base" is the unpatched tree, which cannot have what our series offers.
+# "base" is the unpatched tree, which cannot have what our series offers; of
+# "noacpi" lint compiles single objects.
 KERNELS = {"": ("guest", "hotplug"), "base": ("guest",), "off": ("guest", "off"), "noacpi": ("guest", "noacpi"),
            **{debug: ("guest", "hotplug", debug) for debug in DEBUG}}
 
