@@ -30,6 +30,7 @@ def pytest_addoption(parser):
     parser.addoption("--linux", default=paths.LINUX_VERSION, help="the guest kernel: out/linux-<version>/Image")
     parser.addoption("--debug-kernel", default="", metavar="NAME",
                      help="take out/linux-<version>-<NAME>/Image for it; tests that compare it with other kernels are skipped")
+    parser.addoption("--one-dialect", action="store_true", help="each test with one of the dialects, in turns")
     parser.addoption("--sanitized-qemu", action="store_true", help="take out/qemu-<version>-sanitize for QEMU")
 
 
@@ -41,15 +42,29 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "vm(**spec): the VM of the test, in the words of cpuhp.vm.Spec")
     config.addinivalue_line("markers", "once: the guest's kernel base does not matter; make check runs it with the lowest")
     config.addinivalue_line("markers", "last: one base is enough, which make check takes the highest for")
-    config.addinivalue_line("markers", "closer: make check runs it once more, with the lockdep kernel of the highest base")
+    config.addinivalue_line("markers", "closer: make check runs it once more, with the lockdep kernel of the highest base "
+                                       "and one of the dialects")
     config.addinivalue_line("markers", "of_debug(name): wants what that debug kernel alone has; with others it is no test")
     config.addinivalue_line("markers", "xdist_group(name): tests that cannot run at the same time")
 
 
 def pytest_collection_modifyitems(config, items):
     others = [item for item in items if any(mark.args != (paths.DEBUG,) for mark in item.iter_markers("of_debug"))]
+    if config.getoption("--one-dialect"):
+        others += of_other_dialects(items)
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
+
+
+def of_other_dialects(items):
+    """All but one dialect of each test: the next test keeps the next one."""
+    kept = {}
+    others = []
+    for item in items:
+        dialect = item.callspec.params.get("dialect") if hasattr(item, "callspec") else None
+        if dialect and dialect != kept.setdefault(item.function, DIALECTS[len(kept) % len(DIALECTS)]):
+            others.append(item)
+    return others
 
 
 @pytest.fixture(params=DIALECTS)

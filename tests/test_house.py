@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -434,7 +435,7 @@ def test_once(): pass
 @pytest.mark.last
 def test_last(): pass
 @pytest.mark.closer
-def test_closer(pytestconfig): assert pytestconfig.option.debug_kernel in ({kernels})
+def test_closer(pytestconfig): assert (pytestconfig.option.debug_kernel, pytestconfig.option.one_dialect) in ({kernels})
 """
 RUN = """\
 import sys
@@ -452,11 +453,13 @@ def tested(toy):
     toy.next_base()
     (toy.root / "tests").mkdir()
     (toy.root / "tests/conftest.py").write_text(
-        "def pytest_addoption(parser): [parser.addoption(f'--{name}', default='') for name in ('linux', 'debug-kernel')]\n"
+        "def pytest_addoption(parser):\n"
+        "    for name in ('linux', 'debug-kernel'): parser.addoption(f'--{name}', default='')\n"
+        "    parser.addoption('--one-dialect', action='store_true')\n"
         "def pytest_configure(config):\n"
         "    for mark in ('once', 'last', 'closer'): config.addinivalue_line('markers', f'{mark}: .')\n")
 
-    def run(assertion="True", closer="", kernels="''", **env):
+    def run(assertion="True", closer="", kernels="('', False),", **env):
         (toy.root / "tests/test_toy.py").write_text(TESTS.format(assertion=assertion, kernels=kernels))
         clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
         return subprocess.run([sys.executable, "-c", RUN.format(tools=str(ROOT / "tools"), closer=closer)], text=True,
@@ -477,14 +480,29 @@ def test_check_takes_each_base(tested):
 
 
 def test_check_looks_closer(tested):
-    """Some tests once more, with a debug kernel of the last base; not if the user wants less."""
-    lines = tested(closer="lockdep", kernels="'', 'lockdep'").stdout.splitlines()
+    """Some tests once more, with a debug kernel of the last base and one dialect; not if the user wants less."""
+    lines = tested(closer="lockdep", kernels="('', False), ('lockdep', True)").stdout.splitlines()
     assert [line for line in lines if line.startswith("built")][-1] == "built 1.3 linux-lockdep qemu"
     assert lines[-2] == "9 passed, 0 failed, 0 skipped"
     assert tested(closer="lockdep").stdout.splitlines()[-2:] == ["8 passed, 1 failed, 0 skipped", "status 1"]
     assert tested(closer="lockdep", LINUX="1.3").stdout.splitlines()[-2] == "5 passed, 0 failed, 0 skipped"
     assert tested(closer="lockdep", TEST="test_closer").stdout.splitlines()[-2] == "2 passed, 0 failed, 0 skipped"
-    assert tested(closer="lockdep", DEBUG="lockdep", kernels="'lockdep'").stdout.splitlines()[-2] == "8 passed, 0 failed, 0 skipped"
+    assert tested(closer="lockdep", DEBUG="lockdep", kernels="('lockdep', False),").stdout.splitlines()[-2] == "8 passed, 0 failed, 0 skipped"
+
+
+def test_one_dialect_of_each_test():
+    """Every test is left, each with one dialect, and each dialect with some."""
+    def collected(*options):
+        env = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+        lines = subprocess.run([sys.executable, "-m", "pytest", "tests/test_eject.py", "tests/test_views.py", "--collect-only", "-q",
+                                "-p", "no:cacheprovider", *options], cwd=ROOT, env={**env, "CPUHP_ROOT": str(ROOT)},
+                               text=True, capture_output=True, check=True).stdout.splitlines()
+        return [re.fullmatch(r"(.*::\w+)(?:\[(.*)\])?", line).groups() for line in lines if "::" in line]
+
+    every, left = collected(), collected("--one-dialect")
+    assert len(left) == len(dict(every)) < len(every)
+    assert dict(left).keys() == dict(every).keys()
+    assert {dialect for _, dialect in left} >= {"online-capable", "hidden", "disabled"}
 
 
 def test_check_with_what_is_not_there(toy):

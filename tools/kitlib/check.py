@@ -104,6 +104,7 @@ class Run:
     debug: str          # the guest's kernel is the debug kernel of that name
     marks: str          # of tests, as pytest -m wants it
     products: list      # to be built for it
+    options: tuple = ()
 
     @property
     def name(self):
@@ -111,14 +112,17 @@ class Run:
 
 
 def plan(todo, of_base, debug, closer):
-    """Each base of @todo, and what is marked `closer` once more with that debug kernel of the last one."""
+    """Each base of @todo, and what is marked `closer` once more with that debug kernel of the last one.
+
+    A debug kernel is slow, and takes the same locks in each dialect: once is enough.
+    """
     runs = []
     for linux in todo:
         left_out = [mark for mark, of in (("once", todo[0]), ("last", todo[-1])) if linux is not of]
         runs.append(Run(linux, debug, f"not ({' or '.join(left_out)})" if left_out else "",
                         [name for name in of_base if linux is todo[-1] or name not in OF_LAST]))
     if closer:
-        runs.append(Run(todo[-1], closer, "closer", [f"linux-{closer}"]))
+        runs.append(Run(todo[-1], closer, "closer", [f"linux-{closer}"], ("--one-dialect",)))
     return runs
 
 
@@ -127,7 +131,7 @@ def pytest(run, report, only):
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
     command = ["/usr/bin/python3", "-m", "pytest", "tests", "-v", "-ra", "--color=auto",
-               f"--linux={run.linux.version}", f"--junitxml={report}", "-p", "no:cacheprovider"]
+               f"--linux={run.linux.version}", f"--junitxml={report}", "-p", "no:cacheprovider", *run.options]
     if WORKERS > 1 and importlib.util.find_spec("xdist"):
         command += ["-n", str(WORKERS), "--dist", "loadgroup"]
     if run.debug:
