@@ -1,8 +1,10 @@
 """Row 36: the new kernel where nothing is hot-pluggable is the kernel it was; old and new go together."""
 
+import re
+
 import pytest
 
-from cpuhp import scenario
+from cpuhp import button, scenario, tables
 from cpuhp.look import messages, processes
 from cpuhp.numa import two_nodes
 
@@ -115,3 +117,26 @@ def test_the_unpatched_kernel_fails_the_masks(boot):
             assert masks["present"] == {0, 1, 2, 3, 4, 5}
         else:
             assert masks["possible"] == {0, 1, 2, 3}
+
+
+def test_memory_that_is_gone(boot):
+    """A DIMM in use says that it is not there, and what is above it is checked: what the unpatched kernel does about it."""
+    words = {"smp": "2", "memory": "300M,slots=2,maxmem=1G",
+             "args": ("-object", "memory-backend-ram,id=dimm,size=256M", "-device", "pc-dimm,memdev=dimm")}
+    links = "ls -d /sys/bus/acpi/devices/PNP0C80:00/physical_node*"
+
+    def edit(text):
+        head, rest = text.split("Device (MP00)", 1)
+        rest = rest.replace("Return (MRST (_UID))", "If (\\GONE) { Return (0) }\nReturn (MRST (_UID))", 1)
+        text = button.edit(head + "Device (MP00)" + rest, ["\\GONE = 1", ("\\_SB.MHPC", scenario.BUS_CHECK, 1)])
+        return re.sub(r"^{", "{\nName (\\\\GONE, 0)", text, count=1, flags=re.M)
+
+    def linked(kernel):
+        dsdt = tables.of_machine(*words["args"], smp=words["smp"], memory=words["memory"])["DSDT"]
+        with boot(**words, kernel=kernel, tables=tables.initrd(tables.edit_asl(dsdt, edit))) as vm:
+            assert vm.sh(links)
+            button.press(vm)
+            assert vm.sh("cat /sys/bus/acpi/devices/PNP0C80:00/status") == "0"
+            return vm.run(links).output
+
+    assert linked("patched") == linked("base")

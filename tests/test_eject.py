@@ -74,3 +74,17 @@ def test_moved_by_its_target(vm):
         scenario.eject(vm, 2)
     assert len(scenario.said(vm, r"psci: CPU2 killed")) == taken + 1
     scenario.comes_and_goes(vm, 2)
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=4")
+def test_driver_not_bound(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, online while the driver is not bound to it, and ejected: nothing is left of it; -> 2 once more
+    """
+    scenario.add(vm, 2)
+    vm.sh("echo cpu2 > /sys/bus/cpu/drivers/processor/unbind")
+    scenario.online(vm, 2)
+    scenario.works(vm, 2)
+    scenario.eject(vm, 2)
+    scenario.comes_and_goes(vm, 2)

@@ -3,6 +3,7 @@
 import pytest
 
 from cpuhp import elfcore, kexec, scenario
+from cpuhp.agent import GuestError
 
 
 def test_kexec(boot, linux, dialect):
@@ -35,6 +36,27 @@ def test_kexec(boot, linux, dialect):
         last, = vm.masks()["present"] - vm.masks()["online"]
         scenario.online(vm, last)
         scenario.works(vm, last)
+
+
+def test_kexec_after_a_cpu_that_did_not_come(boot, linux):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2 and 3, whose CPU_ON says success while nothing runs: they may run the kernel, so no kexec; 2 runs after
+                       all, and 3 is ejected: kexec
+    """
+    with boot(smp="cpus=2,maxcpus=4", args=kexec.disks(linux)) as vm:
+        for cpu in (2, 3):
+            scenario.add(vm, cpu, **{"x-psci-lose-on": True})
+            assert vm.run(f"echo 1 > {scenario.CPU_SYSFS}/cpu{cpu}/online").status != 0
+        with pytest.raises(GuestError, match="busy"):
+            kexec.load(vm)
+        vm.qmp("qom-set", path="/machine/peripheral/core2", property="x-psci-lose-on", value=False)
+        scenario.online(vm, 2)
+        with pytest.raises(GuestError, match="busy"):
+            kexec.load(vm)
+        scenario.eject(vm, 3)
+        kexec.reboot(vm)
+        assert vm.masks()["online"] == {0, 1, 2}
 
 
 # What a deliberate panic says

@@ -78,3 +78,17 @@ def test_pptt(boot):
         scenario.eject(vm, 2)
         scenario.add_and_work(vm, 3, cluster_id=1, core_id=1)
         scenario.eject(vm, 3)
+
+
+def test_pptt_and_a_cpu_that_the_scan_finds(boot):
+    """
+    cluster  0     1
+    CPU      0 1   2 | 3 ?      the MADT calls 0 alone enabled, the PPTT has no 2 and no 3: 0, 1 and 2 are online after boot
+    """
+    smp = SMP.replace("cpus=2", "cpus=3", 1)
+    machine = "gic-version=3,x-madt-boot-cpu-only=on"
+    pptt = without_processors(tables.of_machine(smp=smp, machine=machine)["PPTT"], {2, 3})
+    with boot(smp=smp, machine=machine, tables=tables.initrd(pptt)) as vm:
+        assert vm.masks()["online"] == {0, 1, 2}
+        scenario.works(vm, 2)
+        scenario.add_and_work(vm, 3, cluster_id=1, core_id=1)

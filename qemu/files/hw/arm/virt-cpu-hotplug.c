@@ -143,6 +143,16 @@ static void virt_cpu_hotplug_create_parked(VirtMachineState *vms)
     }
 }
 
+static void virt_cpu_hotplug_prepare(VirtMachineState *vms, ARMCPU *cpu)
+{
+    cpu->psci_deny_absent = dialects[vms->acpi_cpu_dialect].psci_denied;
+    /*
+     * Registers tell the number of cores, and are compared by migration: it
+     * must not depend on which CPUs are those of -smp.
+     */
+    cpu->core_count = MACHINE(vms)->smp.max_cpus;
+}
+
 void virt_cpu_hotplug_init(VirtMachineState *vms, bool firmware_loaded,
                            bool aarch64)
 {
@@ -156,8 +166,7 @@ void virt_cpu_hotplug_init(VirtMachineState *vms, bool firmware_loaded,
     }
 
     CPU_FOREACH(cs) {
-        ARM_CPU(cs)->psci_deny_absent =
-            dialects[vms->acpi_cpu_dialect].psci_denied;
+        virt_cpu_hotplug_prepare(vms, ARM_CPU(cs));
     }
 
     if (kvm_enabled()) {
@@ -374,7 +383,7 @@ void virt_cpu_pre_plug(VirtMachineState *vms, DeviceState *dev, Error **errp)
 
     cs->cpu_index = slot - ms->possible_cpus->cpus;
     cs->start_powered_off = true;
-    cpu->psci_deny_absent = dialects[vms->acpi_cpu_dialect].psci_denied;
+    virt_cpu_hotplug_prepare(vms, cpu);
     virt_cpu_set_properties(vms, OBJECT(dev), slot);
 }
 

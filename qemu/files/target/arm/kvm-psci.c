@@ -35,11 +35,6 @@ bool kvm_arm_psci_to_user(void)
     };
     int i;
 
-    if (!kvm_vm_check_attr(kvm_state, KVM_ARM_VM_SMCCC_CTRL,
-                           KVM_ARM_VM_SMCCC_FILTER)) {
-        return false;
-    }
-
     for (i = 0; i < ARRAY_SIZE(functions); i++) {
         struct kvm_smccc_filter filter = {
             .base = functions[i],
@@ -52,6 +47,7 @@ bool kvm_arm_psci_to_user(void)
             .addr = (uintptr_t)&filter,
         };
 
+        /* Not kvm_vm_check_attr(): on Arm KVM has these without the capability */
         if (kvm_vm_ioctl(kvm_state, KVM_SET_DEVICE_ATTR, &attr) < 0) {
             /*
              * The ones that were set are harmless: they are answered below,
