@@ -47,7 +47,7 @@ bool kvm_arm_psci_to_user(void)
             .addr = (uintptr_t)&filter,
         };
 
-        /* Not kvm_vm_check_attr(): on Arm KVM has these without the capability */
+        /* Not kvm_vm_check_attr(): Arm's KVM lacks the capability for it */
         if (kvm_vm_ioctl(kvm_state, KVM_SET_DEVICE_ATTR, &attr) < 0) {
             /*
              * The ones that were set are harmless: they are answered below,
