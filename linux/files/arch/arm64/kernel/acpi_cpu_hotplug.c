@@ -119,7 +119,6 @@ static void __init drop_ejected_cpu(int cpu)
 	if (get_cpu_device(cpu))
 		arch_unregister_cpu(cpu);
 	set_cpu_present(cpu, false);
-	forget_stuck_cpu(cpu);
 
 	cpus_write_unlock();
 	cpu_maps_update_done();
