@@ -29,7 +29,7 @@ OSC = "Scope (\\_SB) { Method (_OSC, 4) { Return (Arg3) } }"
 def with_cpc(text):
     text, count = re.subn(r"(Device \(C[0-9A-F]{3}\)\s*{)", rf"\1 Name (_CPC, Package () {{ {CPC} }})", text)
     assert count == 4, "the DSDT has changed: other devices of CPUs"
-    return re.sub(r"^{", lambda _: "{" + OSC, text, count=1, flags=re.M)
+    return tables.with_more(text, OSC)
 
 
 @pytest.fixture

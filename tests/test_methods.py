@@ -41,7 +41,7 @@ def with_moods(dialect, *presses):
     def edit(text):
         text = replaced(text, "Return (CSTA (0x02))", "If (\\FSTA != 0xFF) { Return (\\FSTA) }\nReturn (CSTA (0x02))")
         text = replaced(text, "CEJ0 (0x02)\n", EJ0)
-        return re.sub(r"^{", lambda _: "{" + NAMES, button.edit(text, *presses), count=1, flags=re.M)
+        return tables.with_more(button.edit(text, *presses), NAMES)
     return tables.initrd(tables.edit_asl(read_dsdt(dialect), edit))
 
 

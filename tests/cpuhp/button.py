@@ -27,7 +27,7 @@ def edit(text: str, *presses: list[Step]) -> str:
     pressed = f"Local6 = \\PRSS\n\\PRSS++\n{steps}"
     text, count = re.subn(r"Notify \(PWRB, 0x80\).*", lambda _: pressed, text)
     assert count == 1, "the power button is not where it was"
-    return re.sub(r"^{", "{\nName (\\\\PRSS, 0)", text, count=1, flags=re.M)
+    return tables.with_more(text, "Name (\\PRSS, 0)")
 
 
 def initrd(dsdt: bytes, *presses: list[Step]) -> bytes:

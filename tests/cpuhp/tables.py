@@ -142,6 +142,13 @@ def edit_asl(table: bytes, edit: Callable[[str], str]) -> bytes:
                               lambda match: f"{match[1]}0x{int(match[2], 16) + 1:08X})", text, count=1, flags=re.M))
 
 
+def with_more(text: str, asl: str) -> str:
+    """The source of a definition block with more at its beginning."""
+    text, count = re.subn(r"^{", lambda _: "{\n" + asl, text, count=1, flags=re.M)
+    assert count == 1, "no definition block"
+    return text
+
+
 def compile_asl(text: str) -> bytes:
     """A definition block or a data table, from its source."""
     with tempfile.TemporaryDirectory() as directory:
