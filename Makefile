@@ -32,7 +32,7 @@ help: ## this list
 #V A         compare: a kernel base
 #V B         compare: another one
 #V CYCLES    soak: how many add/eject cycles (default 1000)
-#V SEED      soak: the random order of before
+#V SEED      soak: the seed that an earlier run printed, for the same random order
 #V SECONDS   fuzz: how long (default 60)
 #V DISCARD   tree: DISCARD=1 throws away what you changed in work/
 #V FORCE     refresh: FORCE=1 writes work/ back even if linux/ or qemu/ changed since
@@ -87,7 +87,7 @@ series: ## OUT=dir: the complete mailbox series of LINUX=, for git am
 	$(install)
 	@$(KIT) series
 
-compare: ## A=6.1 B=6.12: patch by patch, what the series of two kernel bases have different
+compare: ## A=6.1 B=6.12: patch by patch, how the series of two kernel bases differ
 	$(install)
 	@$(KIT) compare
 

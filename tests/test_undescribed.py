@@ -61,10 +61,11 @@ def test_srat(boot):
         scenario.eject(vm, 3)
 
 
-def test_pptt(boot):
+def test_pptt(boot, linux):
     """
     cluster  0     1
-    CPU      0 1 |      2 3 ?       the PPTT has no 2 and no 3: the topology of 0 and 1 is as with a good PPTT; -> 2 works
+    CPU      0 1 |      2 3 ?       the PPTT has no 2 and no 3: the topology of 0 and 1 is as with a good PPTT; -> 2 works,
+                                    and has caches where the kernel takes the CPU's own word for them, as from 6.12 on
     """
     pptt = without_processors(tables.of_machine(smp=SMP)["PPTT"], {2, 3})
     with boot(smp=SMP) as good:
@@ -74,6 +75,8 @@ def test_pptt(boot):
         scenario.add_and_work(vm, 2, cluster_id=1, core_id=0)
         vm.sh(f"cat {scenario.CPU_SYSFS}/cpu2/topology/*")
         assert vm.sh(f"cat {scenario.CPU_SYSFS}/cpu2/topology/core_cpus_list") == "2"
+        caches = vm.run(f"ls {scenario.CPU_SYSFS}/cpu2/cache")
+        assert caches.status != 0 if linux == "6.1" else "index0" in caches.output
         assert vm.sh(TOPOLOGY) == described
         scenario.eject(vm, 2)
         scenario.add_and_work(vm, 3, cluster_id=1, core_id=1)
