@@ -33,9 +33,9 @@ def with_cpc(text):
 
 
 @pytest.fixture
-def guest(boot):
+def guest(boot, request):
     dsdt = tables.of_machine(smp=SMP)["DSDT"]
-    with boot(smp=SMP, tables=tables.initrd(tables.edit_asl(dsdt, with_cpc))) as vm:
+    with boot(smp=SMP, tables=tables.initrd(tables.edit_asl(dsdt, with_cpc)), append=getattr(request, "param", "")) as vm:
         assert performance(vm, 1) == ["300", "2000000"]
         yield vm
 
@@ -61,3 +61,14 @@ def test_comes_and_goes(guest):
     scenario.add_and_work(guest, CPU)
     assert performance(guest, CPU) == performance(guest, 1)
     assert not scenario.said(guest, "cpu_capacity: .*(missing|partial)")
+
+
+@pytest.mark.parametrize("guest", ["driver_async_probe=processor"], indirect=True)
+def test_driver_that_may_be_bound_late(guest):
+    """
+    CPU  0 1 | 2 3
+         x x |         who starts the CPUs at boot finds them bound to their driver all the same; -> 2
+    """
+    scenario.add(guest, CPU)
+    scenario.online(guest, CPU)
+    assert performance(guest, CPU) == performance(guest, 1)

@@ -125,8 +125,10 @@ unsigned int __init acpi_smp_init_gicc(bool *bootcpu_valid)
 	if (dropped)
 		pr_warn("%u CPUs dropped, the kernel has room for %u\n",
 			dropped, inventory.max);
-	if (inventory.nr_no_hotplug && IS_ENABLED(CONFIG_ACPI_HOTPLUG_CPU))
-		pr_warn("CPU hotplug needs GICv3 or later, %u hot-pluggable CPUs ignored\n",
+	if (inventory.nr_no_hotplug)
+		pr_warn("CPU hotplug needs %s, %u hot-pluggable CPUs ignored\n",
+			IS_ENABLED(CONFIG_ACPI_HOTPLUG_CPU) ?
+			"GICv3 or later" : "CONFIG_ACPI_HOTPLUG_CPU",
 			inventory.nr_no_hotplug);
 
 	/* Hundreds that are absent would cost megabytes, and have nothing to say */
