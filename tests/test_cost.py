@@ -1,5 +1,7 @@
 """Row 35, as counters: what a CPU costs does not depend on how many there may be."""
 
+import pytest
+
 from cpuhp import bench, paths, scenario
 
 READS = 16          # of GICRs at an online; a search from the first one needs two for each that is before
@@ -23,6 +25,19 @@ def test_reads_of_an_online(boot, directory):
                     scenario.online(vm, cpu)
                 assert 0 < counts[bench.GICR_READ] <= READS
                 scenario.offline(vm, cpu)
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=4")
+def test_locks_of_an_online(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |             -> 2: memory hotplug is not locked, which takes a grace period, to see that its node is online
+    """
+    scenario.mount_tracing(vm)
+    vm.sh(f"cd {scenario.TRACING} && echo 'p:test/lock mem_hotplug_begin' > kprobe_events && echo 1 > events/test/lock/enable")
+    scenario.add(vm, 2)
+    scenario.online(vm, 2)
+    assert vm.sh(f"grep -o 'lock: (mem_hotplug_begin' {scenario.TRACING}/trace || true") == ""
 
 
 def test_accesses_of_an_add(boot, directory):
