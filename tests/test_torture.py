@@ -4,7 +4,7 @@ import random
 import re
 import time
 
-from cpuhp import scenario
+from cpuhp import paths, scenario
 from cpuhp.vm import modules
 
 SECONDS = 15
@@ -27,7 +27,7 @@ def test_rcutorture(boot, linux):
         scenario.online(vm, 3)
 
         choose, plugged, ejects = random.Random(SEED), set(), 0
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + paths.patient(SECONDS)
         while time.monotonic() < deadline:
             cpu = choose.choice((4, 5))
             if cpu in plugged:
