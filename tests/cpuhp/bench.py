@@ -242,25 +242,35 @@ class Burst:
 
 
 def burst(vm: VM, cpus: range) -> Burst:
-    """Single: CPUs that are there are brought online, and ejected, one after the other.  At once: added, and ejected."""
+    """Single: CPUs that are there are brought online, and ejected, one after the other.  At once: added, and ejected.
+
+    Nothing runs in the guest for the harness while CPUs go, and in the end none is left behind.
+    """
+    def all_gone(start: float) -> float:
+        wait_until("all CPUs to be gone", lambda: not set(cpus) & vm.masks()["present"], timeout=300)
+        return time.monotonic() - start
+
     for cpu in cpus:
         scenario.add(vm, cpu)
     onlines = sum(plain_online(vm, cpu) for cpu in cpus)
+    time.sleep(SETTLED)
     start = time.monotonic()
     for cpu in cpus:
-        scenario.eject(vm, cpu)
-    ejects = time.monotonic() - start
+        eject(vm, cpu)
+    ejects = all_gone(start)
 
     assert set_auto_online(vm, True), "a burst needs auto_online"
+    time.sleep(SETTLED)
     start = time.monotonic()
     for cpu in cpus:
         vm.device_add(cpu)
     wait_until("all CPUs to be online", lambda: set(cpus) <= vm.masks()["online"], timeout=300)
     online = time.monotonic() - start
     set_auto_online(vm, False)
+    time.sleep(SETTLED)
     start, since = time.monotonic(), vm.mark()
     for cpu in cpus:
         vm.device_del(cpu)
     for cpu in cpus:
-        scenario.wait_gone(vm, cpu, since)
-    return Burst(onlines, online, ejects, time.monotonic() - start)
+        vm.wait_event("DEVICE_DELETED", since, match=lambda data, cpu=cpu: data.get("device") == f"core{cpu}", timeout=300)
+    return Burst(onlines, online, ejects, all_gone(start))
