@@ -73,9 +73,7 @@ def test_function_graph(vm):
          x x |       -> functions are traced; 2 added and online, for the first time, and its idle thread is in the trace
     """
     scenario.mount_tracing(vm)
-    # 6.1 has no filter here, and traces all functions
-    vm.sh(f"cd {scenario.TRACING}; if [ -e set_ftrace_filter ]; then echo 'tick_nohz_idle_*' > set_ftrace_filter; fi;"
-          " echo function_graph > current_tracer")
+    vm.sh(f"cd {scenario.TRACING} && echo 'tick_nohz_idle_*' > set_ftrace_filter && echo function_graph > current_tracer")
     scenario.add_and_work(vm, 2)
     scenario.wait_until("the idle thread to be traced",
                         lambda: vm.run(f"grep -q -m 1 tick_nohz_idle {scenario.TRACING}/per_cpu/cpu2/trace").status == 0)
