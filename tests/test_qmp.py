@@ -109,6 +109,28 @@ def test_refused_adds(vm):
     scenario.works(vm, 2)
 
 
+@pytest.mark.once
+@pytest.mark.vm(smp="cpus=2,maxcpus=4", cpu="max")
+def test_refused_features(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |           features that the others have not, or that cannot be: nothing of the CPU is left; a right one works
+    """
+    before = vm.qmp("query-hotpluggable-cpus")
+    for wrong, reason in ({"sve": False}, "sve"), ({"sve128": False}, "(?i)vector length"), \
+            ({"sme256": False}, "(?i)vector length"), ({"pauth": False}, "pauth"):
+        with pytest.raises(Refused, match=reason):
+            vm.device_add(2, **wrong)
+        assert vm.qmp("query-hotpluggable-cpus") == before
+        assert len(vm.qmp("query-cpus-fast")) == 2
+    since = vm.mark()
+    assert vm.hmp("device_add max-arm-cpu,id=core2,core-id=2,has_el3=off") == ""      # what the board gives them all
+    scenario.wait_present(vm, 2, since)
+    scenario.online(vm, 2)
+    scenario.works(vm, 2)
+    assert vm.sh("nproc") == "3"
+
+
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_add_while_the_eject_is_under_way(vm):
     """

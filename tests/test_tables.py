@@ -2,7 +2,7 @@
 
 import pytest
 
-from cpuhp import fwcfg, paths, stream
+from cpuhp import fwcfg, paths, stream, tables
 
 pytestmark = pytest.mark.once
 
@@ -44,6 +44,23 @@ def test_blobs_of_a_hotplug_machine_differ():
     """No guest: the comparison above can fail."""
     line = ["-machine", "virt,gic-version=3", "-cpu", "cortex-a57", "-smp", "cpus=2,maxcpus=4", "-m", "300M"]
     assert fwcfg.read_all(paths.qemu(True), *line) != fwcfg.read_all(paths.qemu(False), *line)
+
+
+# FADT's minor version, MADT's revision, the length of a GICC: ACPI 6.5 has online-capable, 6.3 has not
+VERSIONS = {"online-capable": (5, 6, 82), "hidden": (5, 6, 82), "disabled": (3, 4, 80)}
+
+
+@pytest.mark.parametrize("dialect", VERSIONS)
+def test_version_of_a_hotplug_machine(dialect):
+    """No guest: tables are of the version that defines what they say."""
+    line = ["-machine", f"virt,gic-version=3,x-acpi-cpu-dialect={dialect}", "-cpu", "cortex-a57",
+            "-smp", "cpus=2,maxcpus=4", "-m", "300M"]
+    found = fwcfg.tables(fwcfg.read_all(paths.qemu(True), *line))
+    fadt, madt = found["FACP"], found["APIC"]
+    minor, revision, length = VERSIONS[dialect]
+    assert (fadt[8], fadt[131]) == (6, minor)
+    assert madt[8] == revision
+    assert [len(entry) for entry in tables.structures(madt) if entry[0] == tables.GICC] == [length] * 4
 
 
 @pytest.mark.parametrize("name", ["plain", "gicv2", "gicv3, maxcpus equal", "gicv2, maxcpus above", "older machine"])

@@ -281,22 +281,34 @@ static bool virt_cpu_property_may_differ(const ObjectProperty *prop)
     return false;
 }
 
+/* Vector lengths are worked out at realize, from what was set until then */
+static bool virt_cpu_same_vq(const ARMVQMap *a, const ARMVQMap *b)
+{
+    return a->map == b->map && a->init == b->init;
+}
+
 /*
  * All CPUs of the machine must be alike: the guest has looked at the features
  * of the first ones at boot, and KVM has created the vCPUs with theirs.  So
  * check that the user who plugs @dev has not given it a property that a CPU
- * made from the machine's own -cpu option would not have.
+ * made from the machine's own -cpu option would not have, or that the board
+ * would not set for @slot.
  */
-static bool virt_cpu_check_alike(DeviceState *dev, Error **errp)
+static bool virt_cpu_check_alike(VirtMachineState *vms, DeviceState *dev,
+                                 const CPUArchId *slot, Error **errp)
 {
     Object *ref = object_new(object_get_typename(OBJECT(dev)));
+    Object *set = object_new(object_get_typename(OBJECT(dev)));
+    ARMCPU *cpu = ARM_CPU(dev);
     ObjectPropertyIterator iter;
     ObjectProperty *prop;
     bool alike = true;
 
+    virt_cpu_set_properties(vms, set, slot);
+
     object_property_iter_init(&iter, OBJECT(dev));
     while (alike && (prop = object_property_iter_next(&iter))) {
-        QObject *mine, *theirs;
+        QObject *mine, *theirs, *final;
 
         if (virt_cpu_property_may_differ(prop)) {
             continue;
@@ -304,9 +316,11 @@ static bool virt_cpu_check_alike(DeviceState *dev, Error **errp)
 
         mine = object_property_get_qobject(OBJECT(dev), prop->name, NULL);
         theirs = object_property_get_qobject(ref, prop->name, NULL);
-        if (mine && theirs && !qobject_is_equal(mine, theirs)) {
+        final = object_property_get_qobject(set, prop->name, NULL);
+        if (mine && theirs && final && !qobject_is_equal(mine, theirs) &&
+            !qobject_is_equal(mine, final)) {
             g_autoptr(GString) got = qobject_to_json(mine);
-            g_autoptr(GString) want = qobject_to_json(theirs);
+            g_autoptr(GString) want = qobject_to_json(final);
 
             error_setg(errp, "property '%s' is %s, "
                        "but %s for the CPUs of this machine",
@@ -315,8 +329,17 @@ static bool virt_cpu_check_alike(DeviceState *dev, Error **errp)
         }
         qobject_unref(mine);
         qobject_unref(theirs);
+        qobject_unref(final);
     }
 
+    if (alike && (!virt_cpu_same_vq(&cpu->sve_vq, &ARM_CPU(ref)->sve_vq) ||
+                  !virt_cpu_same_vq(&cpu->sme_vq, &ARM_CPU(ref)->sme_vq))) {
+        error_setg(errp, "the vector lengths of SVE and SME are given by the "
+                   "machine's -cpu option, for all CPUs");
+        alike = false;
+    }
+
+    object_unref(set);
     object_unref(ref);
     return alike;
 }
@@ -371,7 +394,7 @@ void virt_cpu_pre_plug(VirtMachineState *vms, DeviceState *dev, Error **errp)
         return;
     }
 
-    if (!virt_cpu_check_alike(dev, errp)) {
+    if (!virt_cpu_check_alike(vms, dev, slot, errp)) {
         return;
     }
 
@@ -455,6 +478,13 @@ uint32_t virt_acpi_gicc_flags(VirtMachineState *vms, unsigned n)
     }
 
     return GICC_ENABLED;
+}
+
+bool virt_acpi_has_online_capable(VirtMachineState *vms)
+{
+    return vms->madt_boot_cpu_only ||
+           (vms->cpu_hotplug &&
+            dialects[vms->acpi_cpu_dialect].gicc_flags == GICC_ONLINE_CAPABLE);
 }
 
 static void virt_acpi_build_mat(int uid, const CPUArchIdList *possible_cpus,

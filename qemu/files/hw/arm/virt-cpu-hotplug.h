@@ -55,6 +55,15 @@ void virt_cpu_unplug(VirtMachineState *vms, DeviceState *dev, Error **errp);
 uint32_t virt_acpi_gicc_flags(VirtMachineState *vms, unsigned n);
 
 /**
+ * virt_acpi_has_online_capable:
+ * @vms: machine
+ *
+ * Returns: true if GICCs may be flagged online-capable, for which the tables
+ * must be those of ACPI 6.5
+ */
+bool virt_acpi_has_online_capable(VirtMachineState *vms);
+
+/**
  * virt_acpi_dsdt_add_cpus:
  * @dsdt: table to add to, the GED is in it already
  * @vms: machine that has CPU hotplug
