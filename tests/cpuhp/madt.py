@@ -47,8 +47,9 @@ def record(machine: str) -> str:
     which, _, arguments = machine.removeprefix("# ").partition(": ")
     found = fwcfg.tables(fwcfg.read_all(paths.qemu(_QEMU[which]), *shlex.split(arguments)))
     fadt = found["FACP"]
+    major, minor = tables.fadt_version(fadt)
     vendor = fadt[268:276].rstrip(b"\0").decode()
-    return f"# {which}: {arguments}\n# FADT {fadt[8]}.{fadt[131] & 0xf}, {vendor}\n" + text(tables.checksummed(found["APIC"]))
+    return f"# {which}: {arguments}\n# FADT {major}.{minor}, {vendor}\n" + text(tables.checksummed(found["APIC"]))
 
 
 def load(name: str) -> bytes:

@@ -27,6 +27,8 @@ _OEM_REVISION = 24
 _CHECKSUM = 9
 _GICC_FLAGS = 12
 _GICC_GICR_BASE = 60
+_FADT_MAJOR = 8
+_FADT_MINOR = 131
 
 
 def read(vm: VM, signature: str) -> bytes:
@@ -113,10 +115,15 @@ def with_gicr_in_gicc(madt: bytes, bases: dict[int, int]) -> bytes:
     return with_gicrs(bytes(edited))
 
 
+def fadt_version(fadt: bytes) -> tuple[int, int]:
+    """Major and minor; the upper half of the byte of the minor version is that of an erratum."""
+    return fadt[_FADT_MAJOR], fadt[_FADT_MINOR] & 0xF
+
+
 def with_fadt_version(fadt: bytes, major: int, minor: int) -> bytes:
     edited = bytearray(fadt)
-    edited[8] = major
-    edited[131] = minor
+    edited[_FADT_MAJOR] = major
+    edited[_FADT_MINOR] = minor
     return seal(edited)
 
 

@@ -290,25 +290,24 @@ static bool virt_cpu_same_vq(const ARMVQMap *a, const ARMVQMap *b)
 /*
  * All CPUs of the machine must be alike: the guest has looked at the features
  * of the first ones at boot, and KVM has created the vCPUs with theirs.  So
- * check that the user who plugs @dev has not given it a property that a CPU
- * made from the machine's own -cpu option would not have, or that the board
- * would not set for @slot.
+ * check that the user who plugs @dev, which has what the board sets, has not
+ * given it a property that a CPU made from the machine's own -cpu option would
+ * not have.
  */
 static bool virt_cpu_check_alike(VirtMachineState *vms, DeviceState *dev,
                                  const CPUArchId *slot, Error **errp)
 {
     Object *ref = object_new(object_get_typename(OBJECT(dev)));
-    Object *set = object_new(object_get_typename(OBJECT(dev)));
     ARMCPU *cpu = ARM_CPU(dev);
     ObjectPropertyIterator iter;
     ObjectProperty *prop;
     bool alike = true;
 
-    virt_cpu_set_properties(vms, set, slot);
+    virt_cpu_set_properties(vms, ref, slot);
 
     object_property_iter_init(&iter, OBJECT(dev));
     while (alike && (prop = object_property_iter_next(&iter))) {
-        QObject *mine, *theirs, *final;
+        QObject *mine, *theirs;
 
         if (virt_cpu_property_may_differ(prop)) {
             continue;
@@ -316,11 +315,9 @@ static bool virt_cpu_check_alike(VirtMachineState *vms, DeviceState *dev,
 
         mine = object_property_get_qobject(OBJECT(dev), prop->name, NULL);
         theirs = object_property_get_qobject(ref, prop->name, NULL);
-        final = object_property_get_qobject(set, prop->name, NULL);
-        if (mine && theirs && final && !qobject_is_equal(mine, theirs) &&
-            !qobject_is_equal(mine, final)) {
+        if (mine && theirs && !qobject_is_equal(mine, theirs)) {
             g_autoptr(GString) got = qobject_to_json(mine);
-            g_autoptr(GString) want = qobject_to_json(final);
+            g_autoptr(GString) want = qobject_to_json(theirs);
 
             error_setg(errp, "property '%s' is %s, "
                        "but %s for the CPUs of this machine",
@@ -329,7 +326,6 @@ static bool virt_cpu_check_alike(VirtMachineState *vms, DeviceState *dev,
         }
         qobject_unref(mine);
         qobject_unref(theirs);
-        qobject_unref(final);
     }
 
     if (alike && (!virt_cpu_same_vq(&cpu->sve_vq, &ARM_CPU(ref)->sve_vq) ||
@@ -339,7 +335,6 @@ static bool virt_cpu_check_alike(VirtMachineState *vms, DeviceState *dev,
         alike = false;
     }
 
-    object_unref(set);
     object_unref(ref);
     return alike;
 }
@@ -394,20 +389,20 @@ void virt_cpu_pre_plug(VirtMachineState *vms, DeviceState *dev, Error **errp)
         return;
     }
 
-    if (!virt_cpu_check_alike(vms, dev, slot, errp)) {
-        return;
-    }
-
     numa_cpu_pre_plug(slot, dev, &err);
     if (err) {
         error_propagate(errp, err);
         return;
     }
 
+    virt_cpu_set_properties(vms, OBJECT(dev), slot);
+    if (!virt_cpu_check_alike(vms, dev, slot, errp)) {
+        return;
+    }
+
     cs->cpu_index = slot - ms->possible_cpus->cpus;
     cs->start_powered_off = true;
     virt_cpu_hotplug_prepare(vms, cpu);
-    virt_cpu_set_properties(vms, OBJECT(dev), slot);
 }
 
 void virt_cpu_plug(VirtMachineState *vms, DeviceState *dev, Error **errp)
