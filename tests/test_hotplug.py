@@ -164,6 +164,20 @@ def test_ids_stay_with_their_cpus(vm, dialect):
             scenario.eject(vm, cpu)
 
 
+@pytest.mark.vm(smp="cpus=2,maxcpus=4")
+def test_realtime_task(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2: a real-time task that never sleeps leaves other tasks some of the time, on 2 as on 1
+    """
+    scenario.add(vm, 2)
+    scenario.online(vm, 2)
+    for cpu in (1, 2):
+        with scenario.busy(vm, cpu, "fifo"), scenario.busy(vm, cpu) as task:
+            assert task.runs_on(cpu)
+    scenario.eject(vm, 2)
+
+
 @pytest.mark.vm(smp="cpus=2,maxcpus=4", cpu="max")
 def test_cpu_max(vm):
     """-cpu max: max-arm-cpu comes, works and goes, twice."""

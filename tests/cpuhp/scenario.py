@@ -115,13 +115,19 @@ def eject(vm: VM, cpu: int) -> None:
 
 
 def wait_gone(vm: VM, cpu: int, since: int) -> None:
+    """
+    After a device_del: the device is gone, and _OST has said in progress, then success.
+
+    The success comes last, after _EJ0: who does not wait for it may take it for the answer to what is asked next.
+    """
     try:
         vm.wait_event("DEVICE_DELETED", since, match=lambda data: data.get("device") == f"core{cpu}")
+        status = answer(vm, cpu, since)
     except GuestError as error:
         raise StepFailed("eject", str(error)) from error
-    wait_until(f"cpu{cpu} to leave the present mask", lambda: cpu not in vm.masks()["present"])
-    statuses = [status for source, status in vm.osts(cpu, since) if source == EJECT_REQUEST]
-    _require("eject", statuses[:1] == [OST_IN_PROGRESS], f"_OST: {vm.osts(cpu, since)}")
+    _require("eject", cpu not in vm.masks()["present"], f"cpu{cpu} is still present")
+    _require("eject", status == OST_SUCCESS and vm.osts(cpu, since)[0] == (EJECT_REQUEST, OST_IN_PROGRESS),
+             f"_OST: {vm.osts(cpu, since)}")
 
 
 def path_of(vm: VM, cpu: int) -> str:
@@ -135,7 +141,8 @@ def eject_cold_plugged(vm: VM, cpu: int) -> None:
     path = path_of(vm, cpu)
     since = request_eject(vm, cpu, path)
     vm.wait_event("DEVICE_DELETED", since, match=lambda data: data.get("path") == path)
-    wait_until(f"cpu{cpu} to leave the present mask", lambda: cpu not in vm.masks()["present"])
+    _require("eject", answer(vm, cpu, since) == OST_SUCCESS, f"_OST: {vm.osts(cpu, since)}")
+    _require("eject", cpu not in vm.masks()["present"], f"cpu{cpu} is still present")
 
 
 def refused_eject(vm: VM, cpu: int, timeout: float = EVENT_TIMEOUT, device: str = "") -> int:
@@ -176,10 +183,10 @@ class Task:
 
 
 @contextlib.contextmanager
-def busy(vm: VM, cpu: int | None = None) -> Iterator[Task]:
-    """A busy loop in the guest, pinned to a CPU if one is named."""
+def busy(vm: VM, cpu: int | None = None, policy: str = "") -> Iterator[Task]:
+    """A busy loop in the guest, pinned to a CPU if one is named; a real-time task with the policy "fifo"."""
     pin = f"taskset -c {cpu} " if cpu is not None else ""
-    pid = int(vm.sh(f"{pin}sh -c 'while :; do :; done' > /dev/null 2>&1 & echo $!"))
+    pid = int(vm.sh(f"{pin}{policy} sh -c 'while :; do :; done' > /dev/null 2>&1 & echo $!"))
     try:
         yield Task(vm, pid)
     finally:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 PROGRAM(agent)
 PROGRAM(bpfcount)
+PROGRAM(fifo)
 PROGRAM(init)
 PROGRAM(kexec)
 PROGRAM(oncpu)
