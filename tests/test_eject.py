@@ -114,3 +114,19 @@ def test_fair_server_that_is_due(vm):
                     step(vm, cpu)
         for cpu in late:
             scenario.eject(vm, cpu)
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=4")
+def test_alone_in_its_partition(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |          -> 2, alone in a cpuset partition: it is ejected, comes again, and works for all
+    """
+    scenario.add(vm, 2)
+    scenario.online(vm, 2)
+    vm.sh("cd /sys/fs/cgroup && echo +cpuset > cgroup.subtree_control &&"
+          " mkdir alone && cd alone && echo 2 > cpuset.cpus && echo root > cpuset.cpus.partition")
+    assert vm.sh("cat /sys/fs/cgroup/alone/cpuset.cpus.partition") == "root"
+    scenario.eject(vm, 2)
+    vm.sh("rmdir /sys/fs/cgroup/alone")
+    scenario.add_and_work(vm, 2)
