@@ -96,3 +96,55 @@ def test_all_of_it_active(vm):
             all_work_on(vm, 1, number, thread)
             assert counts(vm)[2] == before[2]
             vm.run("killall perfcount")      # it may have ended with its CPU
+
+
+DISK = ("-blockdev", "driver=null-co,node-name=disk,size=1073741824,read-zeroes=on",
+        "-device", "virtio-blk-pci,drive=disk,num-queues=4")
+READ = "dd if=/dev/vda of=/dev/null bs=64k count=50 iflag=direct 2> /dev/null"
+
+
+def interrupt_of_queue(vm, cpu):
+    """The interrupt that a CPU shares with no other, of a queue of the disk."""
+    numbers = vm.sh("sed -n 's/^ *\\([0-9]*\\):.*-req\\.[0-9]*$/\\1/p' /proc/interrupts").split()
+    number, = [number for number in numbers if vm.sh(f"cat /proc/irq/{number}/smp_affinity_list") == str(cpu)]
+    return number
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=4", args=DISK)
+def test_disk_with_a_queue_for_each_cpu(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |       -> 2 added: it reads through the queue that waited for it; it is ejected while a task reads there,
+                        which goes on elsewhere and loses nothing; and once more
+    """
+    number = interrupt_of_queue(vm, 2)
+    for _ in range(2):
+        scenario.add(vm, 2)
+        scenario.online(vm, 2)
+        before = interrupts_on(vm, number, 2)
+        vm.sh(f"taskset -c 2 {READ}")
+        assert interrupts_on(vm, number, 2) >= before + 50
+
+        reader = int(vm.sh(f"taskset -c 2 sh -c 'while {READ}; do :; done' > /dev/null 2>&1 & echo $!"))
+        wait_until("the task to read", lambda: interrupts_on(vm, number, 2) > before + 100)
+        scenario.eject(vm, 2)
+        vm.sh(f"sleep 0.5; kill {reader} && taskset -c 1 {READ}")
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=4")
+def test_kswapd(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |       -> 2: kswapd may run there as well; kept to 1 by somebody, it stays there when 3 comes, and when 2 does
+    """
+    kswapd = scenario.Task(vm, int(vm.sh("pidof kswapd0")))
+    for _ in range(2):
+        scenario.add(vm, 2)
+        scenario.online(vm, 2)
+        assert kswapd.allowed() == "0-2"
+        scenario.eject(vm, 2)
+    vm.sh(f"taskset -pc 1 {kswapd.pid}")
+    for cpu in (3, 2):
+        scenario.add(vm, cpu)
+        scenario.online(vm, cpu)
+        assert kswapd.allowed() == "1"
