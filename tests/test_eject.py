@@ -90,32 +90,6 @@ def test_driver_not_bound(vm):
     scenario.comes_and_goes(vm, 2)
 
 
-# What unpatched 6.12 says when a fair server gets other parameters
-NEW_PARAMETERS = (r"WARNING: .* sub_running_bw", r"Call trace")
-
-
-@pytest.mark.vm(smp="cpus=2,maxcpus=4", expected=NEW_PARAMETERS)
-def test_fair_server_that_is_due(vm):
-    """
-    CPU  0 1 | 2 3
-         x x |          -> 2 and 3, busy, go offline again and again while the timer of their fair server, which 6.1 has
-                           not got, is due each millisecond: it is nothing that was left behind (the gate looks on)
-    """
-    server = "/sys/kernel/debug/sched/fair_server"
-    late = (2, 3)
-    for cpu in late:
-        scenario.add(vm, cpu)
-        scenario.online(vm, cpu)
-        vm.sh(f"[ ! -d {server} ] || {{ echo 1000000 > {server}/cpu{cpu}/runtime && echo 2000000 > {server}/cpu{cpu}/period; }}")
-    with scenario.busy(vm), scenario.busy(vm), scenario.busy(vm), scenario.busy(vm):
-        for _ in range(10):
-            for step in (scenario.offline, scenario.online):
-                for cpu in late:
-                    step(vm, cpu)
-        for cpu in late:
-            scenario.eject(vm, cpu)
-
-
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_alone_in_its_partition(vm):
     """

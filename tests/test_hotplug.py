@@ -178,6 +178,30 @@ def test_realtime_task(vm):
     scenario.eject(vm, 2)
 
 
+@pytest.mark.vm(smp="cpus=2,maxcpus=4")
+def test_fair_server_that_is_due(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |          -> 2 and 3, busy, go offline again and again while the timer of their fair server, which 6.1 has
+                           not got, is due each millisecond: it is nothing that was left behind (the gate looks on)
+    """
+    server = "/sys/kernel/debug/sched/fair_server"
+    late = (2, 3)
+    for cpu in late:
+        scenario.add(vm, cpu)
+        scenario.online(vm, cpu)
+        with scenario.busy(vm, cpu) as task:        # a server that is not active, unpatched 6.12 stops twice, with a warning
+            assert task.runs_on(cpu)
+            vm.sh(f"cd {server}/cpu{cpu} 2> /dev/null || exit 0; echo 1000000 > runtime && echo 2000000 > period")
+    with scenario.busy(vm), scenario.busy(vm), scenario.busy(vm), scenario.busy(vm):
+        for _ in range(10):
+            for step in (scenario.offline, scenario.online):
+                for cpu in late:
+                    step(vm, cpu)
+        for cpu in late:
+            scenario.eject(vm, cpu)
+
+
 @pytest.mark.vm(smp="cpus=2,maxcpus=4", cpu="max")
 def test_cpu_max(vm):
     """-cpu max: max-arm-cpu comes, works and goes, twice."""
