@@ -115,14 +115,15 @@ def eject(vm: VM, cpu: int) -> None:
     wait_gone(vm, cpu, since)
 
 
-def wait_gone(vm: VM, cpu: int, since: int) -> None:
+def wait_gone(vm: VM, cpu: int, since: int, path: str = "") -> None:
     """
-    After a device_del: the device is gone, and _OST has said in progress, then success.
+    After a device_del, of what has no id by its path: the device is gone, and _OST has said in progress, then success.
 
     The success comes last, after _EJ0: who does not wait for it may take it for the answer to what is asked next.
     """
     try:
-        vm.wait_event("DEVICE_DELETED", since, match=lambda data: data.get("device") == f"core{cpu}")
+        vm.wait_event("DEVICE_DELETED", since,
+                      match=lambda data: data["path"] == path if path else data.get("device") == f"core{cpu}")
         answer(vm, cpu, since, source=EJECT_REQUEST)
     except GuestError as error:
         raise StepFailed("eject", str(error)) from error
@@ -140,10 +141,7 @@ def path_of(vm: VM, cpu: int) -> str:
 def eject_cold_plugged(vm: VM, cpu: int) -> None:
     """device_del of a CPU of cpus=."""
     path = path_of(vm, cpu)
-    since = request_eject(vm, cpu, path)
-    vm.wait_event("DEVICE_DELETED", since, match=lambda data: data.get("path") == path)
-    _require("eject", answer(vm, cpu, since, source=EJECT_REQUEST) == OST_SUCCESS, f"_OST: {vm.osts(cpu, since)}")
-    _require("eject", cpu not in vm.masks()["present"], f"cpu{cpu} is still present")
+    wait_gone(vm, cpu, request_eject(vm, cpu, path), path)
 
 
 def refused_eject(vm: VM, cpu: int, timeout: float = EVENT_TIMEOUT, device: str = "") -> int:
