@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 KIT := tools/kit
 
 # Read by tools/ from the environment; see `make help`.
-export LINUX QEMU TEST DEBUG QEMU_SANITIZE LINT KDIR QDIR OUT A B CYCLES SEED MIRROR JOBS DISCARD FORCE
+export LINUX QEMU TEST DEBUG QEMU_SANITIZE LINT KDIR QDIR OUT PART A B CYCLES SEED MIRROR JOBS DISCARD FORCE
 
 NOINSTALL ?=
 install := $(if $(NOINSTALL),,@tools/install)
@@ -29,6 +29,7 @@ help: ## this list
 #V KDIR      your own Linux tree instead of Debian's source; it is only read
 #V QDIR      your own QEMU tree instead of Debian's source; it is only read
 #V OUT       series: the directory to write to
+#V PART      series: only up to the end of this part: core, complete, hardening, cost or optional
 #V A         compare: a kernel base
 #V B         compare: another one
 #V CYCLES    soak: how many add/eject cycles (default 1000)

@@ -28,7 +28,7 @@ def toy(tmp_path):
 def test_refresh_splits_edits_from_new_files(toy):
     toy.two_patches()
     assert (toy.dir / "series").read_text().splitlines() == [
-        "0001-toy-Edit-one.patch", "0002-toy-Add-three.patch three.c"]
+        "# part: core", "0001-toy-Edit-one.patch", "0002-toy-Add-three.patch three.c"]
     assert (toy.files / "three.c").read_text() == "int three;\n"
     second = (toy.dir / "0002-toy-Add-three.patch").read_text()
     assert "two.c" in second and "three.c" not in second
@@ -89,6 +89,156 @@ def test_series_is_what_git_am_takes(toy, tmp_path):
     assert git(pristine, "rev-parse", "HEAD^{tree}") == git(toy.tree, "rev-parse", "HEAD^{tree}")
     (tmp_path / "mbox/0003-mine.patch").write_text("not yours\n")
     assert "another directory" in toy.error("series", str(tmp_path / "mbox"))
+
+
+# --- parts, and what stands below the "---" -----------------------------------
+
+def message(toy, commit="HEAD"):
+    return git(toy.tree, "log", "-1", "--format=%B", commit)
+
+
+def reword(toy, old, new):
+    """Changes the message of the last commit."""
+    git(toy.tree, "commit", "-q", "--amend", "-m", message(toy).replace(old, new))
+
+
+def autosquash(toy):
+    git(toy.tree, "rebase", "-q", "-i", "--autosquash", "base", env={**os.environ, "GIT_SEQUENCE_EDITOR": "true"})
+
+
+def test_parts_and_remarks_survive_the_loop(toy):
+    toy.two_parts()
+    before = toy.project()
+    assert message(toy).endswith(">\n---\nMainline: not in v7.3\nPart: complete")
+    assert message(toy, "HEAD^").endswith("\nPart: core")
+    patch = before["linux/1.2/0002-toy-Add-three.patch"].decode()
+    assert ">\n---\nMainline: not in v7.3\n---\n two.c | 2 +-\n" in patch and "Part:" not in patch
+    assert "nothing changed" in toy.ok("refresh").stdout
+    toy.ok("tree", DISCARD="1")
+    (toy.tree / "one.c").write_text(ONE.replace("line_10", "TEN"))
+    git(toy.tree, "commit", "-q", "-a", "--fixup", "HEAD^")
+    autosquash(toy)
+    toy.ok("refresh")
+    after = toy.project()
+    assert [name for name in before if before[name] != after[name]] == ["linux/1.2/0001-toy-Edit-one.patch"]
+    above, changed = ([project["linux/1.2/0001-toy-Edit-one.patch"].partition(b"\ndiff ")[n] for project in (before, after)]
+                      for n in (0, 2))
+    assert above[0] == above[1] and b"+int TEN" in changed[1]
+
+
+def test_remarks_are_edited_with_the_message(toy):
+    toy.two_parts()
+    reword(toy, "Mainline: not in v7.3", "Mainline: v6.11 toy: Add three\nLink: somewhere")
+    toy.ok("refresh")
+    assert "\n---\nMainline: v6.11 toy: Add three\nLink: somewhere\n---\n" in (toy.dir / "0002-toy-Add-three.patch").read_text()
+    toy.ok("tree", DISCARD="1")
+    assert message(toy).endswith("\n---\nMainline: v6.11 toy: Add three\nLink: somewhere\nPart: complete")
+
+
+def test_remarks_written_by_hand(toy):
+    """Without the second "---", as people write them; refresh adds it."""
+    toy.two_patches()
+    patch = toy.dir / "0001-toy-Edit-one.patch"
+    normal = patch.read_text()
+    patch.write_text(normal.replace("Mainline: not in v7.3\n---\n", "Mainline: not in v7.3\n\n"))
+    toy.ok("tree")
+    toy.ok("refresh")
+    assert patch.read_text() == normal
+
+
+def test_a_part_that_moves(toy):
+    """Renamed, a patch stays in its part; a new one is in that of the patch before."""
+    toy.two_parts()
+    reword(toy, "toy: Add three", "toy: Bring three")
+    toy.commit("toy: Edit more", one__c=ONE.replace("line_10", "TEN"))
+    toy.ok("refresh")
+    assert (toy.dir / "series").read_text().splitlines() == [
+        "# part: core", "0001-toy-Edit-one.patch", "# part: complete", "0002-toy-Bring-three.patch three.c",
+        "0003-toy-Edit-more.patch"]
+    assert message(toy).endswith("\nPart: complete")
+    reword(toy, "Part: complete", "Part: cost")
+    toy.ok("refresh")
+    assert (toy.dir / "series").read_text().splitlines()[4:] == ["# part: cost", "0003-toy-Edit-more.patch"]
+
+
+@pytest.mark.parametrize("part, says", [
+    ("core", r'"\w+ toy: Edit more" is of the part core, and comes after "\w+ toy: Add three" of complete: move one of them, or'),
+    ("best", r'"\w+ toy: Edit more" is of the part best; there is core, complete, hardening, cost, optional')])
+def test_a_part_in_the_wrong_place(toy, part, says):
+    toy.two_parts()
+    before = toy.project()
+    toy.commit("toy: Edit more", one__c=ONE.replace("line_10", "TEN"), remarks=f"---\nPart: {part}\n")
+    error = toy.error("refresh")
+    assert re.search(says, error) and '"---" and "Part: <name>"' in error
+    assert toy.project() == before
+
+
+def test_what_git_am_drops_is_known(toy, tmp_path):
+    toy.two_parts()
+    before = toy.project()
+    toy.ok("series", str(tmp_path / "mbox"))
+    git(toy.tree, "reset", "-q", "--hard", "base")
+    git(toy.tree, "am", "-q", *map(str, sorted((tmp_path / "mbox").iterdir())))
+    assert "Part" not in message(toy)
+    toy.ok("refresh")
+    assert toy.project() == before
+    assert message(toy).endswith("\nPart: complete")
+
+
+def test_a_port_takes_parts_and_remarks_from_another_base(toy):
+    toy.two_parts()
+    other = Toy(toy.root, "1.3")
+    other.commit("toy: Edit one", one__c=ONE.replace("line_10", "ten"), remarks="")
+    other.commit("toy: Only here", one__c=ONE.replace("line_10", "TEN"), remarks="")
+    other.commit("toy: Add three", three__c="int three;\n", two__c="int two = 2;\n", remarks="")
+    toy.ok("refresh", LINUX="1.3")
+    assert (other.dir / "series").read_text().splitlines() == [
+        "# part: core", "0001-toy-Edit-one.patch", "0002-toy-Only-here.patch",
+        "# part: complete", "0003-toy-Add-three.patch three.c"]
+    assert "\nMainline: not in v7.3\n" in (other.dir / "0003-toy-Add-three.patch").read_text()
+    assert "Mainline" not in (other.dir / "0002-toy-Only-here.patch").read_text()
+
+
+def test_a_message_is_work_too(toy):
+    """make tree does not take back what only a message says."""
+    toy.two_parts()
+    reword(toy, "not in v7.3", "not in v7.4")
+    series = toy.dir / "series"
+    series.write_text(series.read_text().replace("complete", "cost"))
+    assert "holds commits of yours" in toy.error("tree")
+    assert "v7.4" in message(toy)
+
+
+def test_series_up_to_a_part(toy, tmp_path):
+    toy.two_parts()
+    mbox = tmp_path / "mbox"
+    assert "1 patches for linux 1.2, up to the end of core" in toy.ok("series", str(mbox), PART="core").stdout
+    assert [path.name for path in mbox.iterdir()] == ["0001-toy-Edit-one.patch"]
+    toy.ok("series", str(mbox), "--part", "complete")
+    assert len(list(mbox.iterdir())) == 2
+    assert "PART=cost: linux/1.2/series has no such part; there is core, complete" in toy.error("series", str(mbox), PART="cost")
+    (toy.dir / "series").write_text("")
+    toy.ok("tree", DISCARD="1")
+    assert "PART=core: linux/1.2/series is not divided into parts" in toy.error("series", str(mbox), PART="core")
+
+
+def test_the_kernel_of_a_part(toy):
+    toy.two_parts()
+    (toy.root / "qemu/1.0").mkdir(parents=True)
+    (toy.root / "qemu/1.0/series").touch()
+    (toy.root / "linux/config/core.config").write_text("CONFIG_TOY=y\n")
+    toy.ok("build", "linux")
+    assert "int two = 2" in (toy.root / "out/linux-1.2/Image").read_text()
+    assert "built" in toy.ok("build", "linux-core").stdout
+    image = (toy.root / "out/linux-1.2-core/Image").read_text()
+    assert "ten" in image and "int two = 2" not in image
+    assert toy.ok("build", "linux", "linux-core").stdout == ""
+    (toy.tree / "two.c").write_text("int edited;\n")
+    assert "linux-1.2-core is what linux/1.2 says" in toy.ok("build", "linux-core").stderr
+    git(toy.tree, "commit", "-q", "-a", "--fixup", "HEAD")
+    autosquash(toy)
+    toy.ok("refresh")
+    assert toy.ok("build", "linux-core").stdout == ""       # a later part does not reach it
 
 
 # --- work is never lost ------------------------------------------------------

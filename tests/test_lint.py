@@ -53,6 +53,34 @@ def test_messages(toy, old, new, says):
     assert says in found(toy, "messages")
 
 
+@pytest.mark.parametrize("old, new, says", [
+    ("# part: core\n", "", "0001-toy-Edit-one.patch is in no part"),
+    ("core", "most", "is in the part most; there is core, complete, hardening, cost, optional"),
+    ("# part: core\n0001-toy-Edit-one.patch\n", "# part: complete\n0001-toy-Edit-one.patch\n# part: core\n",
+     "0002-toy-Add-three.patch is in the part core, and comes after complete"),
+])
+def test_parts(toy, old, new, says):
+    edit(toy.dir / "series", old, new)
+    assert says in found(toy, "parts")
+
+
+@pytest.mark.parametrize("line", ["v6.11 toy: Edit one", "v7.2, other form", "v7.2-rc1, other form: by a hook",
+                                  "not in v7.3", "not for mainline, because it is a toy"])
+def test_mainline(toy, line):
+    edit(toy.dir / "0001-toy-Edit-one.patch", "not in v7.3", line)
+    assert found(toy, "mainline") == ""
+
+
+@pytest.mark.parametrize("old, new, says", [
+    ("Mainline: not in v7.3\n---\n", "", '0 lines "Mainline:"'),
+    ("Mainline: not in v7.3\n", "Mainline: not in v7.3\nMainline: not in v7.3\n", '2 lines "Mainline:"'),
+    *(("not in v7.3", wrong, "is none of") for wrong in ("unknown", "v6.11", "not in", "other form", "not for mainline")),
+])
+def test_mainline_that_is_wrong(toy, old, new, says):
+    edit(toy.dir / "0001-toy-Edit-one.patch", old, new)
+    assert says in found(toy, "mainline")
+
+
 def test_a_patch_outside_the_series(toy):
     (toy.dir / "0003-toy-More.patch").write_text("Subject: toy: More\n\n")
     assert "0003-toy-More.patch is not in" in found(toy, "consistency")

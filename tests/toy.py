@@ -78,7 +78,7 @@ class Toy:
             (where / name).parent.mkdir(parents=True, exist_ok=True)
             (where / name).write_text(text)
 
-    def commit(self, subject, body="The toy needs it.\n", sign=True, **files):
+    def commit(self, subject, body="The toy needs it.\n", sign=True, remarks="---\nMainline: not in v7.3\n", **files):
         """Commits @files (name with __ for a dot, ___ for a slash) in the tree."""
         for name, text in files.items():
             path = self.tree / name.replace("___", "/").replace("__", ".")
@@ -86,12 +86,12 @@ class Toy:
             path.write_text(text)
             git(self.tree, "add", "-f", path)
         trailer = f"\nSigned-off-by: {ME[0]} <{ME[1]}>\n" if sign else ""
-        git(self.tree, "commit", "-q", "-m", f"{subject}\n\n{body}{trailer}")
+        git(self.tree, "commit", "-q", "-m", f"{subject}\n\n{body}{trailer}{remarks}")
 
     def kit(self, *args, **env):
         """Runs the kit in the toy; KEY=value arguments go into its environment."""
         clean = {key: value for key, value in os.environ.items()
-                 if key not in ("LINUX", "QEMU", "TEST", "KDIR", "QDIR", "OUT", "A", "B", "FORCE", "DISCARD",
+                 if key not in ("LINUX", "QEMU", "TEST", "KDIR", "QDIR", "OUT", "PART", "A", "B", "FORCE", "DISCARD",
                                 "DEBUG", "QEMU_SANITIZE", "LINT")}
         return subprocess.run([str(ROOT / "tools/kit"), *args], text=True, capture_output=True,
                               env={**clean, "CPUHP_ROOT": str(self.root), "NOINSTALL": "1", **env}, check=False)
@@ -125,6 +125,13 @@ class Toy:
         series.write_text(series.read_text().replace(" new/three.c", " new/three.c=three.c"))
         other.ok("tree", LINUX="1.3")
         return other
+
+    def two_parts(self):
+        """two_patches(), the first of them in the part core, the second in complete."""
+        self.two_patches()
+        series = self.dir / "series"
+        series.write_text(series.read_text().replace("0002", "# part: complete\n0002"))
+        self.ok("tree")
 
     def two_patches(self):
         """A series of an edit, and an edit with a new file; refreshed.  For a toy that is new: it becomes a copy."""

@@ -93,9 +93,10 @@ def hugepages():
 DEBUG = ("kasan", "lockdep")
 
 # Suffix of the output directory: the fragments in linux/config it is made of.
-# "base" is the unpatched tree, which cannot have what our series offers; of
-# "noacpi" lint compiles single objects.
-KERNELS = {"": ("guest", "hotplug"), "base": ("guest",), "off": ("guest", "off"), "noacpi": ("guest", "noacpi"),
+# "base" is the unpatched tree, which cannot have what our series offers, "core"
+# the one with the first part of it; of "noacpi" lint compiles single objects.
+KERNELS = {"": ("guest", "hotplug"), "base": ("guest",), "off": ("guest", "off"), "core": ("guest", "core"),
+           "noacpi": ("guest", "noacpi"),
            **{debug: ("guest", "hotplug", debug) for debug in DEBUG}}
 
 
@@ -127,7 +128,7 @@ def seed(base, source, out):
             return copy(other, shutil.copy2)
 
     patched = base.tree / "build"
-    if source == base.pristine and up_to_date(patched / ".kit-built", kernel_key(base, ""), patched / "Image"):
+    if source != base.tree and up_to_date(patched / ".kit-built", kernel_key(base, ""), patched / "Image"):
         # Other sources, so the time stamps are ours to tell: first what was
         # built, all at once, and then what is different here.
         now = time.time()
@@ -137,7 +138,7 @@ def seed(base, source, out):
             os.utime(copied, (now, now))
 
         copy(patched, copy_file)
-        for name in git(base.tree, "diff", "--name-only", "--no-renames", "refs/kit/base").splitlines():
+        for name in git(base.tree, "diff", "--name-only", "--no-renames", tree.ref(source, "HEAD")).splitlines():
             if (source / name).is_file():
                 os.utime(source / name)
     return None
@@ -172,7 +173,7 @@ def configure_kernel(source, out, paths, log, strict=True):
 
 
 def kernel_source(base, variant):
-    return base.pristine if variant == "base" else base.tree
+    return {"base": base.pristine, "core": base.part_tree("core")}.get(variant, base.tree)
 
 
 def kernel_fragments(base, variant):
@@ -190,7 +191,7 @@ def kernel(base, variant=""):
     """out/linux-<v>[-<variant>]/Image"""
     source = kernel_source(base, variant)
     link = OUT / "-".join(filter(None, [base.name, variant]))
-    out = build_dir(source, link, f"build-{variant}" if variant not in ("", "base") else "build")
+    out = build_dir(source, link, "build" if source != base.tree or not variant else f"build-{variant}")
     image, stamp, log = out / "Image", out / ".kit-built", out / "build.log"
     paths, key = kernel_fragments(base, variant), kernel_key(base, variant)
     if up_to_date(stamp, key, image):

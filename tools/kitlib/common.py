@@ -129,6 +129,9 @@ def git(repo, *args, env=None, data=None, check=True, binary=False):
 # --- bases -------------------------------------------------------------------
 
 KINDS = {"linux": "KDIR", "qemu": "QDIR"}     # kind: variable of the user's tree
+# The parts of a series, in order: each begins at a line "# part: <name>" of the file `series`.
+PARTS = {"linux": ("core", "complete", "hardening", "cost", "optional"), "qemu": ()}
+PART = re.compile(r"#\s*part:\s*(\S*)\s*$")
 
 
 def version_key(version):
@@ -184,6 +187,29 @@ class Base:
             if words:
                 entries.append((words[0], [NewFile.parse(word) for word in words[1:]]))
         return entries
+
+    def parts(self):
+        """{patch: its part, or None} as the `series` file says."""
+        found, part = {}, None
+        for line in (self.dir / "series").read_text().splitlines():
+            part = match[1] if (match := PART.match(line)) else part
+            words = line.split("#", 1)[0].split()
+            if words:
+                found[words[0]] = part
+        return found
+
+    def series_to(self, part):
+        """series() up to the end of @part."""
+        parts = self.parts()
+        if part not in parts.values():
+            there = ", ".join(dict.fromkeys(filter(None, parts.values())))
+            raise Error(f"PART={part}: {shorten(self.dir / 'series')} "
+                        f"{f'has no such part; there is {there}' if there else 'is not divided into parts'}")
+        last = max(number for number, name in enumerate(parts.values()) if name == part)
+        return self.series()[:last + 1]
+
+    def part_tree(self, part):
+        return WORK / f"{self.name}-{part}"
 
     def user_tree(self):
         """The tree that the user named with KDIR= or QDIR=, or None."""

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from . import build, tree
-from .common import (OUT, ROOT, KINDS, Error, Progress, bases, git, lock, logged, run, shorten)
+from .common import (OUT, PARTS, ROOT, KINDS, Error, Progress, bases, git, lock, logged, run, shorten)
 
 LINT = OUT / "lint"
 
@@ -91,6 +91,40 @@ def messages(base):
         for line in body:
             if len(line) > 75 and " " in line.strip() and not re.match(r"[\w-]+: |\s{2}", line):
                 yield f"{where}: a line of the message is longer than 75 characters: {line[:40]}..."
+
+
+def parts(base):
+    """each patch is in a part of its series, and the parts are in order"""
+    order, where, last = PARTS[base.kind], shorten(base.dir / "series"), None
+    for patch, part in base.parts().items():
+        if part is None and order:
+            yield f"{where}: {patch} is in no part: a line \"# part: {order[0]}\" must come before it"
+        elif part is not None and part not in order:
+            yield f"{where}: {patch} is in the part {part}; there is {', '.join(order) or 'none'}"
+        elif last in order and order.index(part) < order.index(last):
+            yield f"{where}: {patch} is in the part {part}, and comes after {last}"
+        last = part
+
+
+# How a change stands with mainline: this version has it, has something like it, has it not yet.
+VERSION = r"v\d+\.\d+(-rc\d+)?"
+MAINLINE = re.compile(rf"Mainline: ({VERSION} \S.*|{VERSION}, other form\b.*|not in {VERSION}\b.*|"
+                      r"not for mainline, because \S.*)$")
+
+
+def mainline(base):
+    """each patch of a kernel says below its "---" how it stands with mainline"""
+    for patch, _ in base.series():
+        if base.kind != "linux" or not (base.dir / patch).is_file():
+            continue
+        where = shorten(base.dir / patch)
+        said = [line for line in tree.below((base.dir / patch).read_text()) if line.startswith("Mainline:")]
+        if len(said) != 1:
+            yield f"{where}: {len(said)} lines \"Mainline:\" below \"---\", must be one"
+        for line in said:
+            if not MAINLINE.match(line):
+                yield (f"{where}: \"{line}\" is none of \"Mainline: v6.11 <subject>\", \"v7.2, other form\", "
+                       "\"not in v7.3\", \"not for mainline, because ...\"")
 
 
 # --- one series: with its tree -----------------------------------------------
@@ -427,7 +461,7 @@ def portable():
                 yield f"{shorten(path)}:{number}: names a path of one machine"
 
 
-PER_BASE = (consistency, messages, round_trip, mailbox, checkpatch, kernel_doc, prefixes)
+PER_BASE = (consistency, messages, parts, mainline, round_trip, mailbox, checkpatch, kernel_doc, prefixes)
 NEEDS_TREE = (round_trip, mailbox, checkpatch, kernel_doc, prefixes)
 OF_PROJECT = (orphans, scripts, portable)
 

@@ -4,6 +4,11 @@ A tree is a git repository: the base (tag `base`), then one commit per patch.
 In the project a patch holds the edits to files that the base has; the files
 that it adds live under linux/files or qemu/files, where they can be read.
 
+What a patch has between "---" and its diffstat, such as its state with
+mainline, is in the tree the end of the commit's message, "---" included: git
+am drops it, and rebase keeps it. There, "Part: <name>" is the part of the
+series; in the project it is the heading in the file `series`.
+
 What make() remembers, in the tree's own git:
   refs/kit/debian  the base as Debian has it
   refs/kit/made    the last commit that make() or refresh() knows to be what
@@ -20,7 +25,7 @@ import tempfile
 from pathlib import Path
 
 from . import fetch
-from .common import (Error, NewFile, bases, git, KINDS, lock, ROOT, run, say, shorten, warn)
+from .common import (Error, NewFile, bases, git, KINDS, lock, PARTS, ROOT, run, say, shorten, warn)
 
 
 # --- what the project says ---------------------------------------------------
@@ -45,8 +50,9 @@ def known_base(base):
 def stamp(base, base_sha, files=True):
     """Hash of everything that the patched tree is made from, or all but the new files."""
     digest = hashlib.sha256(git(base.tree, "rev-parse", f"{base_sha}^{{tree}}").encode())
+    parts = base.parts()
     for patch, new in base.series():
-        digest.update(series_line(patch, new).encode() + b"\n")
+        digest.update(" ".join([*filter(None, [parts[patch]]), series_line(patch, new)]).encode() + b"\n")
         for path in [base.dir / patch, *(base.files / source for _, source in new if files)]:
             try:
                 digest.update(b"%o " % (path.stat().st_mode & 0o111))
@@ -59,6 +65,30 @@ def stamp(base, base_sha, files=True):
 
 def series_line(patch, new):
     return " ".join([patch, *map(str, new)])
+
+
+def below(text):
+    """The remarks of a patch mail: the lines between the "---" that ends the message and what git says of the diff."""
+    _, found, rest = text.partition("\n---\n")
+    remarks = []
+    for line in rest.splitlines() if found else ():
+        if line == "---" or not line.strip() or line.startswith((" ", "diff --git ")):
+            break
+        remarks.append(line)
+    return remarks
+
+
+def divide(message):
+    """(what git am takes of the message of a commit, the lines below its "---" but the part, the part or None)."""
+    above, _, rest = message.partition("\n---\n")
+    lines = rest.splitlines()
+    part = next((line.removeprefix("Part: ").strip() for line in lines if line.startswith("Part: ")), None)
+    return above, [line for line in lines if line.strip() and not line.startswith("Part: ")], part
+
+
+def joined(message, remarks):
+    """The inverse of divide()."""
+    return "\n".join([message.rstrip("\n"), *(["---", *remarks] if remarks else [])]) + "\n"
 
 
 def failed_hunk(patch, stderr):
@@ -87,15 +117,17 @@ def generate(base, base_sha, entries=None):
         scratch = Path(scratch)
         index = {"GIT_INDEX_FILE": str(scratch / "index")}
         git(base.tree, "read-tree", base_sha, env=index)
+        parts = base.parts()
         for patch, new in base.series() if entries is None else entries:
-            tip = apply_patch(base, base.dir / patch, new, tip, index, scratch)
+            tip = apply_patch(base, base.dir / patch, new, parts.get(patch), tip, index, scratch)
     return tip
 
 
-def apply_patch(base, patch, new, parent, index, scratch):
-    """@patch and the files it brings, as a commit upon @parent."""
+def apply_patch(base, patch, new, part, parent, index, scratch):
+    """@patch of @part and the files it brings, as a commit upon @parent."""
+    mail = patch.read_text()
     head = run(["git", "mailinfo", scratch / "message", scratch / "diff"],
-               data=patch.read_text(), env={"GIT_CONFIG_GLOBAL": "/dev/null"}).stdout
+               data=mail, env={"GIT_CONFIG_GLOBAL": "/dev/null"}).stdout
     fields = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
     missing = {"Author", "Email", "Subject", "Date"} - fields.keys()
     if missing:
@@ -117,7 +149,8 @@ def apply_patch(base, patch, new, parent, index, scratch):
         blob = git(base.tree, "hash-object", "-w", "--no-filters", path.resolve())
         git(base.tree, "update-index", "--add", "--cacheinfo", f"{mode},{blob},{name}", env=index)
     body = (scratch / "message").read_text().strip("\n")
-    message = fields["Subject"] + ("\n\n" + body if body else "") + "\n"
+    message = joined(fields["Subject"] + ("\n\n" + body if body else ""),
+                     [*below(mail), *([f"Part: {part}"] if part else [])])
     who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER")
            for key, value in (("NAME", fields["Author"]), ("EMAIL", fields["Email"]),
                               ("DATE", fields["Date"]))}
@@ -221,7 +254,8 @@ def make(base, discard=False):
         lost = local_work(base, made or base_sha)
         if lost:
             say(f"{name}: discarding {lost}; commits stay in git reflog")
-    elif not same_content(base.tree, head, tip) and head != base_sha:
+    elif head not in (base_sha, made) and not same_commits(base.tree, base_sha, head, tip) or \
+            head != base_sha and not same_content(base.tree, head, tip):
         if is_ancestor(base.tree, tip, head):
             remember(base, tip, base_sha, want)     # rebased onto what the project says
             return
@@ -253,6 +287,12 @@ def same_content(tree, left, right):
         git(tree, "rev-parse", f"{right}^{{tree}}")
 
 
+def same_commits(tree, base_sha, left, right):
+    """The same changes with the same messages in the same order, whoever committed them and when."""
+    said = [git(tree, "log", "--format=%T%n%an %ae %ad%n%B", f"{base_sha}..{head}") for head in (left, right)]
+    return said[0] == said[1]
+
+
 def is_ancestor(tree, old, new):
     return git(tree, "merge-base", "--is-ancestor", old, new, check=False) is not None
 
@@ -264,13 +304,28 @@ def is_checkout(path):
 
 def make_pristine(base):
     """The unpatched tree next to the patched one, for comparison."""
-    base_sha = base_commit(base)
-    if not is_checkout(base.pristine):
-        shutil.rmtree(base.pristine, ignore_errors=True)
+    make_worktree(base, base.pristine, base_commit(base))
+
+
+def make_part(base, part):
+    """The tree up to the end of @part, next to the whole one."""
+    lost = local_work(base, ref(base.tree, "refs/kit/made"))
+    if lost:
+        warn(f"{shorten(base.tree)} holds {lost}; {shorten(base.part_tree(part))} is what "
+             f"{shorten(base.dir)} says: 'make refresh' takes them in")
+    end = generate(base, base_commit(base), base.series_to(part))
+    git(base.tree, "update-ref", f"refs/kit/{part}", end)
+    make_worktree(base, base.part_tree(part), end)
+
+
+def make_worktree(base, path, commit):
+    """@commit of the tree at @path; files that are the same keep their time stamps."""
+    if not is_checkout(path):
+        shutil.rmtree(path, ignore_errors=True)
         git(base.tree, "worktree", "prune")
-        git(base.tree, "worktree", "add", "-q", "--detach", base.pristine, base_sha)
-    elif ref(base.pristine, "HEAD") != base_sha:
-        git(base.pristine, "checkout", "-q", "-f", "--detach", base_sha)
+        git(base.tree, "worktree", "add", "-q", "--detach", path, commit)
+    elif ref(path, "HEAD") != commit:
+        git(path, "checkout", "-q", "-f", "--detach", commit)
 
 
 # --- writing it back ---------------------------------------------------------
@@ -287,32 +342,82 @@ def commits(tree, base_sha, head="HEAD"):
     return git(tree, "rev-list", "--reverse", f"{base_sha}..{head}").split()
 
 
-def split(tree, commit):
-    """(patch name, patch text, [added file, ...]) of a commit of the tree."""
+def split(tree, commit, remarks=None):
+    """(patch name, patch text, [added file, ...]) of a commit of the tree.
+
+    Below the "---" of the patch are the commit's own remarks, or @remarks.
+    """
     added, edited = [], []
     fields = git(tree, "diff-tree", "-r", "-z", "--no-commit-id", "--no-renames", "--name-status",
                  commit).split("\0")
     for status, name in zip(fields[::2], fields[1::2]):
         (added if status == "A" else edited).append(name)
     with tempfile.TemporaryDirectory(prefix="kit-") as scratch:
-        plain = without(tree, commit, added, Path(scratch)) if added else commit
+        message = git(tree, "log", "-1", "--format=%B", commit)
+        above, own, _ = divide(message)
+        wanted = joined(above, own if remarks is None else remarks)
+        plain = commit
+        if added or wanted.rstrip("\n") != message.rstrip("\n"):
+            plain = without(tree, commit, added, wanted, Path(scratch))
         git(tree, *FORMAT, "-N", "--always", "-o", scratch, "-1", plain)
         [path] = Path(scratch).glob("*.patch")
         return path.name.split("-", 1)[1], path.read_text(), added
 
 
-def without(tree, commit, names, scratch):
-    """@commit as it would be if it did not have the files @names."""
+def without(tree, commit, names, message, scratch):
+    """@commit as it would be if it had @message, and not the files @names."""
     index = {"GIT_INDEX_FILE": str(scratch / "index")}
     git(tree, "read-tree", commit, env=index)
-    git(tree, "update-index", "--force-remove", "--", *names, env=index)
+    if names:
+        git(tree, "update-index", "--force-remove", "--", *names, env=index)
     content = git(tree, "write-tree", env=index)
-    raw = git(tree, "log", "-1", "--format=%an%n%ae%n%ad%n%B", "--date=raw", commit)
-    author, email, date, message = raw.split("\n", 3)
+    author, email, date = git(tree, "log", "-1", "--format=%an%n%ae%n%ad", "--date=raw", commit).split("\n")
     who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER")
            for key, value in (("NAME", author), ("EMAIL", email), ("DATE", date))}
-    return git(tree, "commit-tree", content, "-p", f"{commit}^", "-F", "-",
-               data=message + "\n", env=who)
+    return git(tree, "commit-tree", content, "-p", f"{commit}^", "-F", "-", data=message, env=who)
+
+
+def known_remarks(base):
+    """{subject: (remarks, part)} of the patches of this base, and of others where this one has none.
+
+    For commits that have none: git am drops them.
+    """
+    found = {}
+    for other in [*(entry for entry in bases(base.kind) if entry.version != base.version), base]:
+        parts = other.parts()
+        for patch, _ in other.series():
+            if (other.dir / patch).is_file():
+                text = (other.dir / patch).read_text()
+                subject = re.sub(r"\n[ \t]+", " ", text.partition("\n\n")[0])
+                subject = re.search(r"^Subject: (?:\[PATCH[^]]*\] )?(.*)$", subject, re.M)
+                if subject:
+                    had, in_part = found.get(subject[1], ([], None))
+                    found[subject[1]] = below(text) or had, parts[patch] or in_part
+    return found
+
+
+class Parts:
+    """Which part each commit of a tree is in, commit by commit."""
+
+    def __init__(self, base):
+        self.base, self.order = base, PARTS[base.kind]
+        self.part = self.order[0] if self.order else None
+        self.first = ""         # commit that the part began with
+
+    def next(self, part, subject):
+        """The part of the commit @subject, which says @part, or None: then that of the one before."""
+        if not self.order or not part:
+            return self.part
+        name = shorten(self.base.tree)
+        reword = f"end its message with \"---\" and \"Part: <name>\" ('git -C {name} rebase -i base', reword)"
+        if part not in self.order:
+            raise Error(f"{name}: \"{subject}\" is of the part {part}; there is {', '.join(self.order)}: {reword}")
+        if self.order.index(part) < self.order.index(self.part):
+            raise Error(f"{name}: \"{subject}\" is of the part {part}, and comes after \"{self.first}\" of "
+                        f"{self.part}: move one of them, or {reword}")
+        if part != self.part or not self.first:
+            self.part, self.first = part, subject
+        return part
 
 
 def refresh(base, force=False):
@@ -345,9 +450,12 @@ def refresh(base, force=False):
     # What bases share stays where it is, whatever its path in this tree.
     sources = {path: source for _, new in base.series() for path, source in new}
     entries, owner = [], {}
+    remembered, parts = known_remarks(base), Parts(base)
     for number, commit in enumerate(commits(tree, base_sha), 1):
-        slug, text, added = split(tree, commit)
+        _, remarks, part = divide(git(tree, "log", "-1", "--format=%B", commit))
         subject = git(tree, "log", "-1", "--format=%h %s", commit)
+        before, of_part = remembered.get(subject.split(" ", 1)[1], ([], None))
+        slug, text, added = split(tree, commit, remarks or before)
         if re.match(r"\S+ (fixup|squash|amend)!", subject):
             raise Error(f"{name}: \"{subject}\" is not folded in yet: "
                         f"'git -C {name} rebase -i --autosquash base' first")
@@ -359,11 +467,11 @@ def refresh(base, force=False):
                 raise Error(f"{name}: \"{subject}\" edits {path}, which \"{first}\" brings: a new "
                             f"file belongs to one commit; 'git commit --fixup {first.split()[0]}'")
         owner.update({path: subject for path in added})
-        entries.append((f"{number:04d}-{slug}", text,
+        entries.append((parts.next(part or of_part, subject), f"{number:04d}-{slug}", text,
                         [NewFile(path, sources.get(path, path)) for path in added]))
 
     if not force:
-        keep_shared(base, [new for _, _, added in entries for new in added], sources.values())
+        keep_shared(base, [new for *_, added in entries for new in added], sources.values())
     write_series(base, entries, taken)
     # What was written must give the same tree again; and the tree stands on it.
     tip = generate(base, base_sha)
@@ -422,7 +530,7 @@ def write_series(base, entries, keep=()):
     """Writes the project's side: only what differs is touched, and no new file whose path is in @keep."""
     written, changed = 0, set()
     had = {source for _, new in base.series() for _, source in new}
-    for patch, text, added in entries:
+    for _, patch, text, added in entries:
         written += write_if_changed(base.dir / patch, text.encode())
         for path, source in added:
             if path in keep:
@@ -432,9 +540,12 @@ def write_series(base, entries, keep=()):
             if write_if_changed(base.files / source, data, int(mode[-3:], 8)):
                 changed.add(source)
     written += len(changed)
-    lines = [series_line(patch, added) for patch, _, added in entries]
+    lines, last = [], None
+    for part, patch, _, added in entries:
+        lines += [*([f"# part: {part}"] if part != last else []), series_line(patch, added)]
+        last = part
     for old in base.dir.glob("*.patch"):
-        if old.name not in {patch for patch, _, _ in entries}:
+        if old.name not in {patch for _, patch, _, _ in entries}:
             old.unlink()
             written += 1
     written += write_if_changed(base.dir / "series", "".join(f"{line}\n" for line in lines).encode())
@@ -452,14 +563,16 @@ def write_series(base, entries, keep=()):
                 f"{other.kind.upper()}={other.version}' takes over what changed")
 
 
-def series(base, out):
-    """Writes one complete mailbox series, new files included, to @out."""
-    head = git(base.tree, "rev-parse", "HEAD")
-    lost = local_work(base, ref(base.tree, "refs/kit/made"))
+def series(base, out, part=None):
+    """Writes one complete mailbox series, new files included, to @out; with @part, up to its end."""
+    entries = base.series_to(part) if part else base.series()
+    head = ref(base.tree, "refs/kit/made")
+    lost = local_work(base, head)
     if lost:
         warn(f"{shorten(base.tree)} holds {lost}; the series in {out} is what "
              f"{shorten(base.dir)} says: 'make refresh' takes them in")
-        head = ref(base.tree, "refs/kit/made")
+    if part:
+        head = generate(base, base_commit(base), entries)
     out = Path(out).expanduser().resolve()
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("[0-9][0-9][0-9][0-9]-*.patch"):
@@ -468,5 +581,5 @@ def series(base, out):
         old.unlink()
     if git(base.tree, "rev-list", f"base..{head}"):
         git(base.tree, *FORMAT, "-n", "-o", out, f"base..{head}")
-    say(f"{out}: {len(base.series())} patches for {base.kind} {base.version}; "
+    say(f"{out}: {len(entries)} patches for {base.kind} {base.version}{f', up to the end of {part}' if part else ''}; "
         "'git am' takes them in order")
