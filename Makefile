@@ -4,12 +4,16 @@
 MAKEFLAGS += --no-print-directory
 KIT := tools/kit
 
-# Read by tools/ from the environment; see `make help`.
-export LINUX QEMU TEST DEBUG QEMU_SANITIZE LINT KDIR QDIR OUT PART A B CYCLES SEED MIRROR JOBS DISCARD FORCE
+# The variables of `make help` count on make's command line. tools/ have LINUX= as CPUHP_LINUX in their environment, and
+# from there it comes too; an exported LINUX or QEMU is somebody else's. Nor is what make exports a matter of other makes.
+variables := $(shell sed -n 's/^\#V \([A-Z_]*\).*/\1/p' Makefile)
+$(foreach name,$(variables),$(if $(filter command,$(firstword $(origin $(name)))),\
+	$(eval export CPUHP_$(name) := $$(value $(name)))))
+unexport $(variables) MAKEFLAGS MFLAGS MAKELEVEL
 
-NOINSTALL ?=
-install := $(if $(NOINSTALL),,@tools/install)
-install-check := $(if $(NOINSTALL),,@tools/install check)
+install := $(if $(CPUHP_NOINSTALL),,@tools/install)
+install-check := $(if $(CPUHP_NOINSTALL),,@tools/install check)
+linux := $(if $(CPUHP_LINUX),--linux $(CPUHP_LINUX))
 
 help: ## this list
 	@echo 'usage: make COMMAND [VARIABLE=value ...]'
@@ -37,26 +41,27 @@ help: ## this list
 #V SECONDS   fuzz: how long (default 60)
 #V DISCARD   tree: DISCARD=1 throws away what you changed in work/
 #V FORCE     refresh: FORCE=1 writes work/ back even if linux/ or qemu/ changed since
+#V QEMU_EFI  the guest's firmware instead of Debian's QEMU_EFI.fd
 #V JOBS      how many jobs to run at once (default: the number of CPUs)
 #V MIRROR    "main [security]" Debian mirrors, if the apt setup of the machine names none
 #V NOINSTALL NOINSTALL=1 installs no packages
 
 demo: build-demo ## from nothing to a CPU that comes and goes in a running guest
-	@tools/demo $(if $(LINUX),--linux $(LINUX))
+	@tools/demo $(linux)
 
 vm: build-demo ## a shell in the guest, with QEMU's monitor at hand
-	@tools/vm $(if $(LINUX),--linux $(LINUX))
+	@tools/vm $(linux)
 
 soak: build-demo ## 1000 add/online/work/eject cycles in one VM
-	@tools/soak $(if $(LINUX),--linux $(LINUX)) $(if $(CYCLES),--cycles $(CYCLES)) $(if $(SEED),--seed $(SEED))
+	@tools/soak $(linux) $(if $(CPUHP_CYCLES),--cycles $(CPUHP_CYCLES)) $(if $(CPUHP_SEED),--seed $(CPUHP_SEED))
 
 bench: build-bench ## what absent CPUs cost and how fast a new one is there, into docs/bench.md
-	@tools/bench $(if $(LINUX),--linux $(LINUX))
+	@tools/bench $(linux)
 
 fuzz: ## what reads the MADT and _MAT, under libFuzzer, ASan and UBSan, for SECONDS=
 	$(install-check)
 	@$(KIT) tree linux
-	@tools/fuzz $(if $(LINUX),--linux $(LINUX)) $(if $(SECONDS),--seconds $(SECONDS))
+	@tools/fuzz $(linux) $(if $(CPUHP_SECONDS),--seconds $(CPUHP_SECONDS))
 
 check: ## all tests; the last line says N passed, N failed, N skipped
 	$(install)
@@ -73,8 +78,8 @@ build-demo:
 	@$(KIT) build linux qemu initramfs
 
 build-bench:
-	$(if $(NOINSTALL),,@tools/install bench)
-	@for base in $(or $(LINUX),$(patsubst linux/%/series,%,$(wildcard linux/*/series))); do \
+	$(if $(CPUHP_NOINSTALL),,@tools/install bench)
+	@for base in $(or $(CPUHP_LINUX),$(patsubst linux/%/series,%,$(wildcard linux/*/series))); do \
 		$(KIT) --linux $$base build linux linux-base qemu initramfs || exit; done
 
 tree: ## work/: the sources with the series applied, one commit per patch

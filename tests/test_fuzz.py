@@ -39,7 +39,7 @@ def without(directory, linux):
 
 def test_clean(fuzz):
     """No VM: a short run from the corpus of the project, on a machine that has no QEMU."""
-    last = fuzz(f"--runs={RUNS}", QDIR="/nowhere").splitlines()[-1]
+    last = fuzz(f"--runs={RUNS}", CPUHP_QDIR="/nowhere").splitlines()[-1]
     match = re.fullmatch(r"fuzz: (\d+) executions, \d+/s, (\d+) of \d+ edges of gicc\.c covered, no report", last)
     assert match and int(match[1]) >= RUNS and int(match[2]), last
 

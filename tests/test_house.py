@@ -456,6 +456,63 @@ def test_kdir_that_is_not_the_base(toy, tmp_path):
     assert "one.c:7" in message and "@@ -7,7 +7,7 @@" in message
 
 
+# --- other people's environment ---------------------------------------------------
+
+# What somebody may have exported for another purpose: names of make's variables, and what other builds go by.
+FOREIGN = {name: "/usr/bin/another" for name in (
+    "LINUX", "QEMU", "TEST", "DEBUG", "QEMU_SANITIZE", "LINT", "KDIR", "QDIR", "QEMU_EFI", "OUT", "PART", "A", "B", "CYCLES",
+    "SEED", "SECONDS", "DISCARD", "FORCE", "JOBS", "MIRROR", "NOINSTALL", "SUITE")}
+OF_BUILDS = ("ARCH", "CROSS_COMPILE", "CC", "CFLAGS", "LDFLAGS", "KCFLAGS", "HOSTCFLAGS", "LLVM", "KBUILD_OUTPUT",
+             "KCONFIG_CONFIG", "LOCALVERSION", "GIT_DIR", "GIT_INDEX_FILE", "MAKEFLAGS", "V")
+OURS = {key: value for key, value in os.environ.items() if key not in FOREIGN and not key.startswith(("CPUHP_", "MAKE", "MFLAGS"))}
+
+
+def make(*args, **env):
+    return subprocess.run(["make", *args], cwd=ROOT, text=True, capture_output=True, check=True, env={**OURS, **env}).stdout
+
+
+def test_a_foreign_environment_does_not_change_what_make_does():
+    for targets in (["help"], *(["-n", *options, target] for target in (
+            "demo", "vm", "soak", "bench", "fuzz", "check", "lint", "build", "tree", "refresh", "series", "compare", "clean")
+            for options in ([], ["-e"]))):
+        assert make(*targets, **FOREIGN) == make(*targets), targets
+
+
+def test_variables_count_on_the_command_line_and_by_our_own_names():
+    def seen(*args, **env):
+        found = dict(line.split("=", 1) for line in make("--eval", "seen: ; @env", "seen", *args, **env).splitlines() if "=" in line)
+        assert not {"LINUX", "TEST", "MAKEFLAGS"} & found.keys()       # nor what another make would take for its own
+        return {key: value for key, value in found.items() if key.startswith("CPUHP_")}
+
+    assert seen(**FOREIGN) == {}
+    assert seen("TEST=a and not '$b'", "LINUX=1.2", **FOREIGN) == {"CPUHP_TEST": "a and not '$b'", "CPUHP_LINUX": "1.2"}
+    assert seen(CPUHP_LINUX="1.2", CPUHP_ROOT="/x") == {"CPUHP_LINUX": "1.2", "CPUHP_ROOT": "/x"}
+    assert seen("LINUX=1.3", CPUHP_LINUX="1.2") == {"CPUHP_LINUX": "1.3"}
+    assert "demo --linux 1.3" in make("-n", "demo", "LINUX=1.3")
+    assert "demo --linux 1.3" in make("-n", "demo", CPUHP_LINUX="1.3")
+    assert "tools/install" in make("-n", "demo") and "tools/install" not in make("-n", "demo", "NOINSTALL=1")
+
+
+def test_every_variable_of_make_is_in_the_test_above():
+    """... but for those of another kind, which make and its help get from the same list."""
+    assert set(re.findall(r"^#V ([A-Z_]+)", (ROOT / "Makefile").read_text(), re.M)) <= FOREIGN.keys()
+
+
+def test_a_foreign_environment_does_not_reach_the_tools(toy):
+    toy.two_patches()
+    toy.foreign = {**FOREIGN, **{name: "/usr/bin/another" for name in OF_BUILDS}}
+    assert "nothing changed" in toy.ok("refresh").stdout
+    assert "LINUX=9.9: no such base" in toy.error("tree", LINUX="9.9")
+    (toy.root / "qemu/1.0").mkdir(parents=True)
+    (toy.root / "qemu/1.0/series").touch()
+    with open(toy.tree / "Makefile", "a") as makefile:
+        makefile.write("Image: seen\nseen:\n\t@env > $(O)/seen\n")
+    toy.ok("build", "linux")
+    seen = (toy.root / "out/linux-1.2/seen").read_text().splitlines()
+    assert not [line for line in seen if line.startswith(tuple(f"{name}=" for name in OF_BUILDS))
+                and "/usr/bin/another" in line]
+
+
 # --- clear errors ------------------------------------------------------------
 
 def test_unknown_base(toy):
@@ -614,7 +671,7 @@ def tested(toy):
         clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
         return subprocess.run([sys.executable, "-c", RUN.format(tools=str(ROOT / "tools"), closer=closer)], text=True,
                               capture_output=True, check=False,
-                              env={**clean, "LINUX": "", "TEST": "", "DEBUG": "", "CPUHP_ROOT": str(toy.root), **env})
+                              env={**clean, "CPUHP_ROOT": str(toy.root), **{f"CPUHP_{key}": value for key, value in {"LINUX": "", "TEST": "", "DEBUG": "", **env}.items()}})
     return run
 
 

@@ -42,6 +42,8 @@ def git(where, *args, **kwargs):
 class Toy:
     """The project in @root, with a base linux @version and its tree in work/."""
 
+    foreign = {}        # more environment
+
     def __init__(self, root, version="1.2"):
         self.root = root
         self.dir = root / "linux" / version
@@ -89,12 +91,11 @@ class Toy:
         git(self.tree, "commit", "-q", "-m", f"{subject}\n\n{body}{trailer}{remarks}")
 
     def kit(self, *args, **env):
-        """Runs the kit in the toy; KEY=value arguments go into its environment."""
-        clean = {key: value for key, value in os.environ.items()
-                 if key not in ("LINUX", "QEMU", "TEST", "KDIR", "QDIR", "OUT", "PART", "A", "B", "FORCE", "DISCARD",
-                                "DEBUG", "QEMU_SANITIZE", "LINT")}
+        """Runs the kit in the toy; KEY=value arguments are make's variables."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("CPUHP_")}
+        given = {f"CPUHP_{key}": value for key, value in {"NOINSTALL": "1", **env}.items()}
         return subprocess.run([str(ROOT / "tools/kit"), *args], text=True, capture_output=True,
-                              env={**clean, "CPUHP_ROOT": str(self.root), "NOINSTALL": "1", **env}, check=False)
+                              env={**clean, **self.foreign, "CPUHP_ROOT": str(self.root), **given}, check=False)
 
     def ok(self, *args, **env):
         done = self.kit(*args, **env)

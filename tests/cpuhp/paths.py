@@ -1,6 +1,5 @@
-"""Where the artefacts are.  Everything has a fixed name below the project root; QDIR= names another QEMU tree."""
+"""Where the artefacts are.  Everything has a fixed name below the project root; CPUHP_QDIR= names another QEMU tree."""
 
-import os
 import pathlib
 import sys
 
@@ -9,11 +8,11 @@ OUT = ROOT / "out"
 sys.path.insert(0, str(ROOT / "tools"))
 from kitlib import common  # noqa: E402
 
-QEMU_VERSION = common.base("qemu", os.environ.get("QEMU")).version
+QEMU_VERSION = common.base("qemu", common.given("QEMU")).version
 LINUX_VERSION = common.base("linux").version      # the lowest there is
 
-QEMU_TREE = pathlib.Path(os.environ.get("QDIR") or ROOT / "work" / f"qemu-{QEMU_VERSION}")
-FIRMWARE = pathlib.Path(os.environ.get("QEMU_EFI") or "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
+QEMU_TREE = pathlib.Path(common.given("QDIR") or ROOT / "work" / f"qemu-{QEMU_VERSION}")
+FIRMWARE = pathlib.Path(common.given("QEMU_EFI") or "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
 INITRAMFS = OUT / "guest" / "initramfs.cpio.gz"
 DEBUG = ""              # the guest's kernel is a debug kernel: its suffix
 SANITIZED = False       # QEMU is the one with sanitizers
@@ -48,10 +47,10 @@ def missing(linux: str = LINUX_VERSION, kernel: str = "patched", qemu_patched: b
             userland: bool = False) -> str | None:
     """One line about the first artefact that is not there and how to get it, or None."""
     if not FIRMWARE.exists():
-        return f"{FIRMWARE} is missing: install qemu-efi-aarch64, or name a file in QEMU_EFI="
+        return f"{FIRMWARE} is missing: install qemu-efi-aarch64, or name a file in CPUHP_QEMU_EFI="
     for path in (image(linux, kernel), qemu(qemu_patched), INITRAMFS, *([USERLAND] if userland else [])):
         if not path.exists():
             return f"{path.relative_to(ROOT)} is missing: run make first (make help)"
     if not (QEMU_TREE / "python" / "qemu").is_dir():
-        return f"{QEMU_TREE}/python/qemu is missing: run make tree, or name a QEMU source tree in QDIR="
+        return f"{QEMU_TREE}/python/qemu is missing: run make tree, or name a QEMU source tree in CPUHP_QDIR="
     return None

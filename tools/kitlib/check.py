@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import lint
 from .build import HUGE_HEAP
-from .common import JOBS, KINDS, OUT, ROOT, Error, bases, base as find, say
+from .common import JOBS, KINDS, OUT, ROOT, Error, bases, base as find, given, say
 
 KIT = Path(__file__).resolve().parents[1] / "kit"
 INSTALL = [KIT.with_name("install"), "check"]       # what only tests need
@@ -24,7 +24,7 @@ OF_LAST = ("linux-off",)
 
 def run_lint():
     """Prints each check and what it found; 1 if anything was found."""
-    only = os.environ.get("TEST", "")
+    only = given("TEST")
     checks = [entry for entry in lint.checks() if only in entry[0]]
     if not checks:
         raise Error(f"TEST={only}: no check has such a name; there are "
@@ -87,12 +87,12 @@ def build_meanwhile(name, linux, products, nice=0):
 
 def install_meanwhile():
     """Installs what only tests need."""
-    return contextlib.nullcontext() if os.environ.get("NOINSTALL") else meanwhile("install", *INSTALL)
+    return contextlib.nullcontext() if given("NOINSTALL") else meanwhile("install", *INSTALL)
 
 
 def install():
     """The same, unless it is done."""
-    if not os.environ.get("NOINSTALL") and subprocess.run(INSTALL).returncode:
+    if not given("NOINSTALL") and subprocess.run(INSTALL).returncode:
         raise Error("what the tests need cannot be installed")
 
 
@@ -136,13 +136,13 @@ def pytest(run, report, only):
         command += ["-n", str(WORKERS), "--dist", "loadgroup"]
     if run.debug:
         command.append(f"--debug-kernel={run.debug}")
-    if os.environ.get("QEMU_SANITIZE"):
+    if given("QEMU_SANITIZE"):
         command.append("--sanitized-qemu")
     if only:
         command += ["-k", only]
     if run.marks:
         command += ["-m", run.marks]
-    env = {**os.environ, "CPUHP_ROOT": str(ROOT), "LINUX": run.linux.version,
+    env = {**os.environ, "CPUHP_ROOT": str(ROOT), "CPUHP_LINUX": run.linux.version,
            "PYTHONDONTWRITEBYTECODE": "1", **HUGE_HEAP}
     return subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL).returncode
 
@@ -157,11 +157,11 @@ def run_check(build, of_base, of_all, closer=""):
     gaps that a single step leaves; tests have their time limits, and come before
     the build of the run that follows. A build that fails is a test that failed.
     """
-    version, only, debug = (os.environ.get(name, "") for name in ("LINUX", "TEST", "DEBUG"))
+    version, only, debug = map(given, ("LINUX", "TEST", "DEBUG"))
     passed = failed = skipped = 0
     empty = True
     try:
-        one = version or os.environ.get(KINDS["linux"])     # the user's tree is of one base
+        one = version or given(KINDS["linux"])     # the user's tree is of one base
         todo = [find("linux", version)] if one else bases("linux")
         runs = plan(todo, of_base, debug, "" if one or only or debug else closer)
         for run, following in zip(runs, [*runs[1:], None]):

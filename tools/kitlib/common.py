@@ -12,10 +12,23 @@ import time
 import typing
 from pathlib import Path
 
+# What other builds go by: somebody may have exported it for one of them.
+for _name in [name for name in os.environ if re.match(
+        r"(KBUILD_|KCONFIG_|GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY)$|MAKEFLAGS$|MFLAGS$|MAKELEVEL$|LLVM|"
+        r"(ARCH|CROSS_COMPILE|LOCALVERSION|V|O|C|W|M)$|(HOST|K|C|CXX|CPP|LD|A|KA|KCPP|RUST)*FLAGS$|"
+        r"(HOST)?(CC|CXX|CPP|LD|AR|AS|NM|OBJCOPY|OBJDUMP|STRIP|READELF)$)", name)]:
+    del os.environ[_name]
+
+
+def given(name):
+    """A variable of make, '' if it is not given: make has it on its command line, or by this name in the environment."""
+    return os.environ.get(f"CPUHP_{name}", "")
+
+
 ROOT = Path(os.environ.get("CPUHP_ROOT") or Path(__file__).resolve().parents[2])
 WORK = ROOT / "work"
 OUT = ROOT / "out"
-JOBS = int(os.environ.get("JOBS") or os.cpu_count() or 1)
+JOBS = int(given("JOBS") or os.cpu_count() or 1)
 
 
 class Error(Exception):
@@ -213,7 +226,7 @@ class Base:
 
     def user_tree(self):
         """The tree that the user named with KDIR= or QDIR=, or None."""
-        value = os.environ.get(KINDS[self.kind])
+        value = given(KINDS[self.kind])
         return Path(value).expanduser().resolve() if value else None
 
 

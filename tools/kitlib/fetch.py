@@ -5,12 +5,11 @@ lists, caches and downloads live under work/apt.
 """
 
 import functools
-import os
 import re
 import shutil
 from pathlib import Path
 
-from .common import (WORK, Error, git, need_space, run, say, shorten, version_key, warn)
+from .common import (WORK, Error, git, given, need_space, run, say, shorten, version_key, warn)
 
 APT = WORK / "apt"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -19,9 +18,9 @@ NO_NETWORK = re.compile(r"resolv|onnect|timed out|unreachable|Network", re.I)
 
 def mirrors():
     """(main, security): the Debian mirrors that this machine's apt uses."""
-    given = os.environ.get("MIRROR", "").split()
-    if given:
-        return given[0].rstrip("/"), given[1].rstrip("/") if given[1:] else None
+    named = given("MIRROR").split()
+    if named:
+        return named[0].rstrip("/"), named[1].rstrip("/") if named[1:] else None
     main = security = None
     for release_info in ([], ["--no-release-info"]):
         out = run(["apt-get", "indextargets", *release_info, "--format",

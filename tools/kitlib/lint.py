@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from . import build, tree
-from .common import (OUT, PARTS, ROOT, KINDS, Error, Progress, bases, git, lock, logged, run, shorten)
+from .common import (OUT, PARTS, ROOT, KINDS, Error, Progress, bases, git, given, lock, logged, run, shorten)
 
 LINT = OUT / "lint"
 
@@ -350,7 +350,7 @@ def prefixes(base):
         tools = [build.compiler("gcc"), *build.QEMU_OPTIONS, build.DEVICES.read_bytes()]
     good = base.dir / "prefixes.good"
     known = set()
-    if good.exists() and os.environ.get("LINT") != "all":
+    if good.exists() and given("LINT") != "all":
         known = set(re.findall("^[0-9a-f]{64}$", good.read_text(), re.M))
     trees = [git(base.tree, "rev-parse", f"{commit}^{{tree}}") for commit in [base_sha, *commits]]
     # The last one is looked at more closely than the others.
@@ -392,7 +392,7 @@ def prefixes(base):
             yield f"{shorten(base.dir / patch)}: new warning: {name}: {message}"
         if not new:
             known.add(key)
-        if not new and not os.environ.get(KINDS[base.kind]):      # it is about Debian's source, not the user's
+        if not new and not given(KINDS[base.kind]):      # it is about Debian's source, not the user's
             good.write_text(GOOD + "".join(f"{key}\n" for key in keys if key in known))
 
 
