@@ -23,6 +23,8 @@ from cpuhp import paths  # noqa: E402
 from cpuhp.vm import VM, Spec  # noqa: E402
 
 DIALECTS = ("online-capable", "hidden", "disabled")
+PARTS = paths.common.PARTS["linux"]
+FIXTURES_OF_GUESTS = {"vm", "boot"}
 _VMS = pytest.StashKey[list[VM]]()
 
 
@@ -30,12 +32,16 @@ def pytest_addoption(parser):
     parser.addoption("--linux", default=paths.LINUX_VERSION, help="the guest kernel: out/linux-<version>/Image")
     parser.addoption("--debug-kernel", default="", metavar="NAME",
                      help="take out/linux-<version>-<NAME>/Image for it; tests that compare it with other kernels are skipped")
+    parser.addoption("--part", default="", choices=PARTS,
+                     help="take out/linux-<version>-<part>/Image, with the series up to the end of this part; "
+                          "tests that need a later one, or no guest, are left out")
     parser.addoption("--one-dialect", action="store_true", help="each test with one of the dialects, in turns")
     parser.addoption("--sanitized-qemu", action="store_true", help="take out/qemu-<version>-sanitize for QEMU")
 
 
 def pytest_configure(config):
     paths.DEBUG = config.getoption("--debug-kernel")
+    paths.PART = config.getoption("--part")
     paths.SANITIZED = config.getoption("--sanitized-qemu")
     if paths.SANITIZED:     # what a QEMU that ends leaves to the system is no leak of a VM that lives
         os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0")
@@ -45,15 +51,31 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "closer: make check runs it once more, with the lockdep kernel of the highest base "
                                        "and one of the dialects")
     config.addinivalue_line("markers", "of_debug(name): wants what that debug kernel alone has; with others it is no test")
+    config.addinivalue_line("markers", "part(name): needs the series up to the end of this part, and not core alone")
     config.addinivalue_line("markers", "xdist_group(name): tests that cannot run at the same time")
 
 
 def pytest_collection_modifyitems(config, items):
     others = [item for item in items if any(mark.args != (paths.DEBUG,) for mark in item.iter_markers("of_debug"))]
+    if paths.PART:
+        others += [item for item in items if not FIXTURES_OF_GUESTS & set(item.fixturenames)
+                   or PARTS.index(part_of(item)) > PARTS.index(paths.PART)]
+    else:
+        for item in items:
+            part_of(item)
     if config.getoption("--one-dialect"):
-        others += of_other_dialects(items)
+        others += of_other_dialects([item for item in items if item not in others])
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
+
+
+def part_of(item):
+    """The part of the series that a test needs."""
+    mark = item.get_closest_marker("part")
+    part = mark.args[0] if mark else PARTS[0]
+    if part not in PARTS:
+        raise pytest.UsageError(f"{item.nodeid}: part({part!r}): there is {', '.join(PARTS)}")
+    return part
 
 
 def of_other_dialects(items):
@@ -83,7 +105,7 @@ def directory(request):
     """The test's own directory below out/test, empty."""
     base = "" if request.node.get_closest_marker("once") else request.config.getoption("--linux")
     name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
-    path = paths.OUT / "test" / "-".join(filter(None, (base, paths.DEBUG, name)))
+    path = paths.OUT / "test" / "-".join(filter(None, (base, paths.DEBUG, paths.PART, name)))
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     return path

@@ -697,19 +697,48 @@ def test_check_looks_closer(tested):
     assert tested(closer="lockdep", DEBUG="lockdep", kernels="('lockdep', False),").stdout.splitlines()[-2] == "8 passed, 0 failed, 0 skipped"
 
 
+def collected(*options, tests=("tests/test_eject.py", "tests/test_views.py"), cwd=ROOT, status=0):
+    """[(test, its parameters)] that pytest would run, or what it says if it ends with another status."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    done = subprocess.run([sys.executable, "-m", "pytest", *tests, "--collect-only", "-q", "-p", "no:cacheprovider", *options],
+                          cwd=cwd, env={**env, "CPUHP_ROOT": str(ROOT)}, text=True, capture_output=True, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr if status else \
+        [re.fullmatch(r"(.*::\w+)(?:\[(.*)\])?", line).groups() for line in done.stdout.splitlines() if "::" in line]
+
+
 def test_one_dialect_of_each_test():
     """Every test is left, each with one dialect, and each dialect with some."""
-    def collected(*options):
-        env = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
-        lines = subprocess.run([sys.executable, "-m", "pytest", "tests/test_eject.py", "tests/test_views.py", "--collect-only", "-q",
-                                "-p", "no:cacheprovider", *options], cwd=ROOT, env={**env, "CPUHP_ROOT": str(ROOT)},
-                               text=True, capture_output=True, check=True).stdout.splitlines()
-        return [re.fullmatch(r"(.*::\w+)(?:\[(.*)\])?", line).groups() for line in lines if "::" in line]
-
     every, left = collected(), collected("--one-dialect")
     assert len(left) == len(dict(every)) < len(every)
     assert dict(left).keys() == dict(every).keys()
     assert {dialect for _, dialect in left} >= {"online-capable", "hidden", "disabled"}
+
+
+PART_TESTS = """\
+import pytest
+def test_core(vm): pass
+@pytest.mark.part("complete")
+def test_complete(boot): pass
+@pytest.mark.part({later!r})
+def test_later(vm): pass
+def test_no_guest(): pass
+"""
+
+
+def test_tests_of_a_part(tmp_path):
+    """Those that need a later part, or no guest's kernel, are left out."""
+    (tmp_path / "test_parts.py").write_text(PART_TESTS.format(later="optional"))
+    options = ("-p", "conftest", "--rootdir", str(tmp_path))
+
+    def names(*more):
+        return [name.partition("::test_")[2] for name, _ in collected(*options, *more, tests=[str(tmp_path)], cwd=ROOT / "tests")]
+    assert names() == ["core", "complete", "later", "no_guest"]
+    assert names("--part", "core") == ["core"]
+    assert names("--part", "hardening") == ["core", "complete"]
+    (tmp_path / "test_parts.py").write_text(PART_TESTS.format(later="best"))
+    assert "part('best'): there is core, complete, hardening, cost, optional" in \
+        collected(*options, tests=[str(tmp_path)], cwd=ROOT / "tests", status=4)
 
 
 def test_check_with_what_is_not_there(toy):

@@ -15,6 +15,7 @@ QEMU_TREE = pathlib.Path(common.given("QDIR") or ROOT / "work" / f"qemu-{QEMU_VE
 FIRMWARE = pathlib.Path(common.given("QEMU_EFI") or "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
 INITRAMFS = OUT / "guest" / "initramfs.cpio.gz"
 DEBUG = ""              # the guest's kernel is a debug kernel: its suffix
+PART = ""               # the guest's kernel has the series up to the end of this part only: its suffix
 SANITIZED = False       # QEMU is the one with sanitizers
 PATIENCE = 4            # how much slower a debug kernel may be
 USERLAND = OUT / "guest" / "debian.cpio.gz"     # bash, udev, lscpu: goes behind the initramfs
@@ -22,7 +23,7 @@ USERLAND = OUT / "guest" / "debian.cpio.gz"     # bash, udev, lscpu: goes behind
 
 def image(linux: str = LINUX_VERSION, kernel: str = "patched") -> pathlib.Path:
     """A guest kernel: "patched", "base" (unpatched), or "off" (patched, without CONFIG_ACPI_HOTPLUG_CPU)."""
-    variant = DEBUG if kernel == "patched" else kernel
+    variant = DEBUG or PART if kernel == "patched" else kernel
     return OUT / "-".join(filter(None, [f"linux-{linux}", variant])) / "Image"
 
 
