@@ -1,6 +1,10 @@
 """512 possible CPUs: those that are absent cost next to nothing, and any of them can come."""
 
+import pytest
+
 from cpuhp import bench, scenario
+
+pytestmark = pytest.mark.part("cost")
 
 MORE_PROCESSES = 10
 SLOWER = 1.2

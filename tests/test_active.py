@@ -131,6 +131,7 @@ def test_disk_with_a_queue_for_each_cpu(vm):
         vm.sh(f"sleep 0.5; kill {reader} && taskset -c 1 {READ}")
 
 
+@pytest.mark.part("complete")
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_kswapd(vm):
     """

@@ -7,7 +7,7 @@ import pytest
 
 from cpuhp import scenario
 
-pytestmark = pytest.mark.closer
+pytestmark = [pytest.mark.closer, pytest.mark.part("cost")]
 
 SMP = "cpus=2,maxcpus=4"
 CPU = 2

@@ -8,7 +8,7 @@ import pytest
 from cpuhp import button, scenario, tables
 from cpuhp.scenario import BUS_CHECK, DEVICE_CHECK
 
-pytestmark = pytest.mark.closer
+pytestmark = [pytest.mark.closer, pytest.mark.part("optional")]
 
 AUTO_ONLINE = f"{scenario.CPU_SYSFS}/auto_online"
 SOON = 5.0      # s

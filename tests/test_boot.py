@@ -34,6 +34,7 @@ def test_masks_of_the_design(vm, dialect):
     assert vm.cpu_directories() == {0, 1, 2, 3}
 
 
+@pytest.mark.part("cost")
 @pytest.mark.vm(smp="cpus=1,maxcpus=4", append=TRACED)
 def test_absent_cpus_cost_nothing(vm, boot, dialect):
     """Row 1.

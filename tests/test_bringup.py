@@ -64,6 +64,7 @@ def does_not_come_up(vm):
     assert vm.cpu_directories() == masks["present"]
 
 
+@pytest.mark.part("hardening")
 @pytest.mark.vm(smp=SMP, leaks=True)
 def test_success_and_nothing_runs(vm):
     """
@@ -93,6 +94,7 @@ def test_lacks_a_feature(vm, dialect):
     scenario.add_and_work(vm, CPU)
 
 
+@pytest.mark.part("complete")
 @pytest.mark.vm(smp=SMP, leaks=True)
 def test_toggles_race_with_an_eject(vm, dialect):
     """

@@ -60,6 +60,7 @@ def no_difference(boot, words):
     assert before["log"] - after["log"] == set()
 
 
+@pytest.mark.part("optional")
 @pytest.mark.last
 def test_option_off(boot):
     """Patched, without CONFIG_ACPI_HOTPLUG_CPU, against unpatched: no CPU is lost, and no difference.
@@ -119,6 +120,7 @@ def test_the_unpatched_kernel_fails_the_masks(boot):
             assert masks["possible"] == {0, 1, 2, 3}
 
 
+@pytest.mark.part("hardening")
 def test_memory_that_is_gone(boot):
     """A DIMM in use says that it is not there, and what is above it is checked: what the unpatched kernel does about it."""
     words = {"smp": "2", "memory": "300M,slots=2,maxmem=1G",

@@ -11,6 +11,7 @@ MORE = 64
 KB_OF_KERNEL = 512  # the patched kernel's own text and data, and what differs from boot to boot
 
 
+@pytest.mark.part("cost")
 def test_reads_of_an_online(boot, directory):
     """
     CPU  0 1 | 2 ... 63
@@ -27,6 +28,7 @@ def test_reads_of_an_online(boot, directory):
                 scenario.offline(vm, cpu)
 
 
+@pytest.mark.part("cost")
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_locks_of_an_online(vm):
     """
@@ -40,6 +42,7 @@ def test_locks_of_an_online(vm):
     assert vm.sh(f"grep -o 'lock: (mem_hotplug_begin' {scenario.TRACING}/trace || true") == ""
 
 
+@pytest.mark.part("cost")
 def test_accesses_of_an_add(boot, directory):
     """
     CPU  0 1 | 2 ...       -> the last of 8, and the last of 64: AML looks as often at the CPU hotplug registers
@@ -54,6 +57,7 @@ def test_accesses_of_an_add(boot, directory):
     assert 0 < found[0] == found[1]
 
 
+@pytest.mark.part("cost")
 def test_memory_of_absent_cpus(boot):
     """
     CPU  0 1 | 2 ... 63        against a machine with 0 and 1 alone: the memory that is free, and where the rest is

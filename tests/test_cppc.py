@@ -7,7 +7,7 @@ import pytest
 from cpuhp import scenario, tables
 
 # KASAN sees what is freed twice, or read after that; cpufreq is in that kernel alone.
-pytestmark = pytest.mark.of_debug("kasan")
+pytestmark = [pytest.mark.of_debug("kasan"), pytest.mark.part("complete")]
 
 SMP = "cpus=2,maxcpus=4"
 CPU = 2

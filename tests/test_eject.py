@@ -49,6 +49,7 @@ def test_offline_cpu(vm, dialect):
     assert vm.cpu_directories() == {0}
 
 
+@pytest.mark.part("complete")
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_moved_by_its_target(vm):
     """
@@ -90,6 +91,7 @@ def test_driver_not_bound(vm):
     scenario.comes_and_goes(vm, 2)
 
 
+@pytest.mark.part("complete")
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_alone_in_its_partition(vm):
     """

@@ -56,6 +56,7 @@ def test_add_online_work_eject(vm, dialect):
     assert not re.search(r"(?i)failed|error", "\n".join(line for line in vm.dmesg().splitlines() if "cpu4" in line.lower()))
 
 
+@pytest.mark.part("complete")
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_the_sysfs_of_a_hot_added_cpu(vm, dialect):
     """
@@ -164,6 +165,7 @@ def test_ids_stay_with_their_cpus(vm, dialect):
             scenario.eject(vm, cpu)
 
 
+@pytest.mark.part("complete")
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_realtime_task(vm):
     """
@@ -178,6 +180,7 @@ def test_realtime_task(vm):
     scenario.eject(vm, 2)
 
 
+@pytest.mark.part("complete")
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_fair_server_that_is_due(vm):
     """
@@ -246,6 +249,7 @@ exec /bin/busybox switch_root /first /init
     return archive.pack()
 
 
+@pytest.mark.part("cost")
 @pytest.mark.vm(smp="cpus=2,maxcpus=4", append="rdinit=/switch", files=second_root())
 def test_root_that_moves(vm):
     """

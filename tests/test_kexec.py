@@ -38,6 +38,7 @@ def test_kexec(boot, linux, dialect):
         scenario.works(vm, last)
 
 
+@pytest.mark.part("hardening")
 def test_kexec_after_a_cpu_that_did_not_come(boot, linux):
     """
     CPU  0 1 | 2 3
@@ -74,6 +75,7 @@ def disk(directory):
     path.unlink()
 
 
+@pytest.mark.part("complete")
 def test_kdump(boot, linux, dialect, disk):
     """Row 33.
 

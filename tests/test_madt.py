@@ -92,6 +92,7 @@ def test_boot_cpu_missing(boot, madt):
         assert len(scenario.said(vm, r"missing boot CPU MPIDR, not enabling secondaries")) == 1
 
 
+@pytest.mark.part("hardening")
 def test_two_that_are_there_share_a_uid(boot, madt):
     """
     UID  0 0 | 2 3 4 5
@@ -111,6 +112,7 @@ def test_two_that_are_there_share_a_uid(boot, madt):
         scenario.works(vm, 1)
 
 
+@pytest.mark.part("hardening")
 def test_entry_of_length_zero_at_the_end(boot, madt):
     """
     CPU  0 1 | 2 3 4 5
@@ -124,6 +126,7 @@ def test_entry_of_length_zero_at_the_end(boot, madt):
         scenario.comes_and_goes(vm, 5)
 
 
+@pytest.mark.part("hardening")
 def test_entry_of_length_zero_before_the_gicrs(linux, directory, madt):
     """
     CPU  0 1 | 2 3 4 5

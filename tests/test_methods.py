@@ -45,6 +45,7 @@ def with_moods(dialect, *presses):
     return tables.initrd(tables.edit_asl(read_dsdt(dialect), edit))
 
 
+@pytest.mark.part("hardening")
 @pytest.mark.parametrize("sta", ["0x0D", "0x00"])
 def test_gone_without_an_eject(boot, dialect, sta):
     """
@@ -68,6 +69,7 @@ def test_gone_without_an_eject(boot, dialect, sta):
         scenario.eject(vm, CPU)
 
 
+@pytest.mark.part("hardening")
 @pytest.mark.parametrize("mood", [1, 2])
 def test_eject_that_does_not_eject(boot, dialect, mood):
     """
@@ -88,6 +90,7 @@ def test_eject_that_does_not_eject(boot, dialect, mood):
         scenario.add_and_work(vm, CPU)
 
 
+@pytest.mark.part("hardening")
 def test_eject_that_works_and_fails(boot, dialect):
     """
     CPU  0 1 | 2 3
@@ -107,6 +110,7 @@ def test_eject_that_works_and_fails(boot, dialect):
         scenario.comes_and_goes(vm, CPU)
 
 
+@pytest.mark.part("complete")
 def test_slow_eject(boot):
     """
     CPU  0 1 | 2 3
@@ -170,6 +174,7 @@ def test_mat_of_another_cpu(boot):
         scenario.add_and_work(vm, 3)
 
 
+@pytest.mark.part("hardening")
 def test_bus_check_of_a_refused_cpu(boot):
     """
     CPU  0 1 | 2 3

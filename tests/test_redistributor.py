@@ -19,6 +19,7 @@ def refused(vm, cpu):
     scenario.refused_add(vm, cpu, rf"CPU{cpu}: no GICR range has the redistributor of MPIDR 0x{cpu}, refused")
 
 
+@pytest.mark.part("hardening")
 def test_region_that_ends_too_early(boot, madt):
     """
     CPU   0 1 | 2 3 4 5
@@ -30,6 +31,7 @@ def test_region_that_ends_too_early(boot, madt):
         scenario.comes_and_goes(vm, 3)
 
 
+@pytest.mark.part("hardening")
 def test_none_for_a_cpu_that_is_there(boot, madt):
     """
     CPU   0 1 | 2 3 4 5
@@ -56,6 +58,7 @@ ODD = {
 }
 
 
+@pytest.mark.part("hardening")
 @pytest.mark.parametrize("name", ODD)
 def test_odd_ranges(boot, madt, name):
     """

@@ -8,7 +8,7 @@ import pytest
 from cpuhp import scenario
 from cpuhp.vm import wait_until
 
-pytestmark = pytest.mark.closer
+pytestmark = [pytest.mark.closer, pytest.mark.part("complete")]
 
 ASLEEP = "PM: suspend-to-idle"
 UNNOTICED = 2.0         # s that an event waits for a guest that sleeps; one that is awake answers within a fraction

@@ -4,8 +4,12 @@ import random
 import re
 import time
 
+import pytest
+
 from cpuhp import paths, scenario
 from cpuhp.vm import modules
+
+pytestmark = pytest.mark.part("complete")
 
 SECONDS = 15
 SEED = 1

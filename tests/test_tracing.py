@@ -6,7 +6,7 @@ import pytest
 
 from cpuhp import bench, scenario
 
-pytestmark = pytest.mark.closer
+pytestmark = [pytest.mark.closer, pytest.mark.part("optional")]
 
 EVENT = re.compile(r"\bcpu_hotplug_(\w+): (.*)")
 

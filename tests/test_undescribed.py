@@ -2,6 +2,8 @@
 
 import struct
 
+import pytest
+
 from cpuhp import scenario, tables
 from cpuhp.gate import parse_cpus
 from cpuhp.numa import two_nodes
@@ -61,6 +63,7 @@ def test_srat(boot):
         scenario.eject(vm, 3)
 
 
+@pytest.mark.part("complete")
 def test_pptt(boot, linux):
     """
     cluster  0     1
@@ -83,6 +86,7 @@ def test_pptt(boot, linux):
         scenario.eject(vm, 3)
 
 
+@pytest.mark.part("complete")
 def test_pptt_and_a_cpu_that_the_scan_finds(boot):
     """
     cluster  0     1

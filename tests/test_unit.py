@@ -68,6 +68,7 @@ def test_suite_in_user_space(suite):
     assert results and set(results.values()) == {"ok"}, results
 
 
+@pytest.mark.part("hardening")
 # No kunit.filter_glob: 6.1 frees the filtered copy of a suite, of which debugfs shows the results.
 @pytest.mark.vm(smp="cpus=2,maxcpus=6", append="kunit.enable=1")
 def test_suite_in_the_kernel(vm, suite):
