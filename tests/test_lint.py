@@ -1,5 +1,6 @@
 """Each check of make lint fails when it should, on a toy kernel."""
 
+import os
 import re
 
 import pytest
@@ -116,6 +117,42 @@ def test_orphan(toy):
 def test_round_trip(toy):
     edit(toy.dir / "0001-toy-Edit-one.patch", "The toy needs it.", "The toy needs it. ")
     assert "refresh would write other bytes" in found(toy, "round_trip")
+
+
+NAMES_LATER = {     # what the part complete brings, and how core names it
+    "file": ({"late___doc__rst": "Late\n"}, "/* See late/doc.rst. */", "the file late/doc.rst"),
+    "header": ({"include___linux___late__h": "\n"}, "#include <linux/late.h>", "the file include/linux/late.h"),
+    "header beside": ({"late__h": "\n"}, '#include "late.h"', "the file late.h"),
+    "symbol": ({"Kconfig": "config LATE\n\tbool\n"}, "#ifdef CONFIG_LATE", "the symbol LATE"),
+    "parameter": ({"two__c": 'early_param("toy.late", late);\n'}, "/* With toy.late=1 it is there. */", "the parameter toy.late"),
+    "attribute": ({"two__c": "static DEVICE_ATTR_RW(late);\n"}, "/* See cpu1/late. */", "the attribute late"),
+    "event": ({"late__h": "TRACE_EVENT(toy_late,\n"}, "trace_toy_late(1);", "the event toy_late"),
+}
+
+
+@pytest.mark.parametrize("case", NAMES_LATER)
+def test_a_part_that_names_what_a_later_one_brings(toy, case):
+    late, line, says = NAMES_LATER[case]
+    git(toy.tree, "reset", "-q", "--hard", "base")
+    toy.commit("toy: Name it", one__c=ONE + line + "\n")
+    toy.commit("toy: Bring it", remarks="---\nMainline: not in v7.3\nPart: complete\n", **late)
+    toy.ok("refresh", FORCE="1")
+    assert f"core names {says}, which complete brings: one.c: {line}" in found(toy, "whole")
+    git(toy.tree, "rebase", "-q", "-i", "base", env={**os.environ, "GIT_SEQUENCE_EDITOR": "sed -i '1{h;d};2G'"})
+    git(toy.tree, "commit", "-q", "--amend", "-m", git(toy.tree, "log", "-1", "--format=%B").replace("core", "complete"))
+    toy.ok("refresh", FORCE="1")
+    assert found(toy, "whole") == ""
+
+
+@pytest.mark.parametrize("name, lines", [("Makefile", "obj-y += late.o\n"), ("sub___Kconfig", "config EARLY\n\tdepends on LATE\n"),
+                                         ("index__rst", "   late\n")])
+def test_a_part_that_builds_what_a_later_one_brings(toy, name, lines):
+    git(toy.tree, "reset", "-q", "--hard", "base")
+    toy.commit("toy: Name it", **{name: lines})
+    toy.commit("toy: Bring it", remarks="---\nMainline: not in v7.3\nPart: complete\n",
+               late__c="int late;\n", late__rst="Late\n", Kconfig="config LATE\n\tbool\n")
+    toy.ok("refresh", FORCE="1")
+    assert "core names " in found(toy, "whole")
 
 
 def test_checkpatch_sees_new_files(toy):

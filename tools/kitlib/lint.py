@@ -194,6 +194,72 @@ def mailbox(base):
         git(base.tree, "worktree", "remove", "--force", path, check=False)
 
 
+def added_lines(repo, first, last):
+    """{path: [line, ...]}, that the commits after @first up to @last add, new files included."""
+    found, lines = {}, []
+    for line in git(repo, "-c", "core.quotePath=false", "diff", "--no-renames", "--no-ext-diff", "-U0", first, last).splitlines():
+        if line.startswith("+++ "):
+            lines = found.setdefault(line.removeprefix("+++ b/"), [])
+        elif line.startswith("+"):
+            lines.append(line[1:])
+    return found
+
+
+# What a line brings that others may name: where, the line, what it is, and how it is named, in Kconfig and elsewhere.
+BRINGS = (
+    (r"Kconfig", r"^\s*(?:menu)?config\s+(\w+)\s*$", "the symbol", r"\bCONFIG_{}\b", r"\b{}\b"),
+    (r"\.c$", r"\b(?:early_param|__setup)\(\"([\w.-]+)=?\"", "the parameter", r"(?<![\w.]){}="),
+    (r"\.c$", r"\b(?:core|module)_param(?:_named|_cb)?\((\w+),", "the parameter", r"(?<!\w){}="),
+    (r"\.c$", r"\bDEVICE_ATTR(?:_\w+)?\((\w+)\b", "the attribute", r"[/\"`]{}\b"),
+    (r"\.h$", r"\b(?:TRACE|DEFINE)_EVENT(?:_\w+)?\((?:\w+, *)?(\w+),\s*$", "the event", r"\b(?:trace_|\w+[/:]){}\b"),
+)
+
+
+def brought(added, files):
+    """{(what it is, its name): [(where, pattern of a line that names it), ...]}, of what a part adds; @files are new."""
+    found = {}
+    for path, lines in added.items():
+        for where, pattern, what, named, *in_kconfig in BRINGS:
+            for line in lines if re.search(where, path) else ():
+                if match := re.search(pattern, line):
+                    found[what, match[1]] = [(pattern, name.format(re.escape(match[1]))) for pattern, name in
+                                             [("", named), *(("Kconfig", other) for other in in_kconfig)]]
+    for path in files:
+        directory, name = os.path.split(path)
+        stem, suffix = os.path.splitext(name)
+        beside = rf"^{re.escape(directory)}/?[^/]*$" if directory else r"^[^/]*$"
+        names = [("", rf"(?<![\w/]){re.escape(path)}\b"), (beside, rf"[\"`(]{re.escape(name)}\b")]
+        if match := re.match(r"(?:arch/\w+/)?include/(?:uapi/)?(.*)", path):
+            names.append(("", rf"<{re.escape(match[1])}>"))
+        if suffix == ".c":
+            names.append((f"(?={beside})(?:.*/)?(?:Makefile|Kbuild)$", rf"(?<![\w-]){re.escape(stem)}\.o\b"))
+        if suffix == ".rst":
+            names.append((f"(?={beside})(?:.*/)?index\\.rst$", rf"^\s+{re.escape(stem)}\s*$"))
+        found["the file", path] = names
+    return found
+
+
+def whole(base):
+    """no part of the series names a file, symbol, parameter, attribute or event that only a later one brings"""
+    base_sha, commits = tip(base)
+    names = base.parts()
+    ends = {names[patch]: commit for (patch, _), commit in zip(base.series(), commits, strict=True)}
+    starts = [base_sha, *ends.values()]
+    added = {part: added_lines(base.tree, first, last) for (part, last), first in zip(ends.items(), starts)}
+    new = {part: [path for path in git(base.tree, "diff", "--no-renames", "--diff-filter=A", "--name-only",
+                                       first, last).splitlines()] for (part, last), first in zip(ends.items(), starts)}
+    brings = {part: brought(added[part], new[part]) for part in ends}
+    order = list(ends)
+    for number, part in enumerate(order):
+        there = {thing for earlier in order[:number + 1] for thing in brings[earlier]}
+        for later in order[number + 1:]:
+            for thing in brings[later].keys() - there:
+                for path, line in ((path, line) for path, lines in added[part].items() for line in lines):
+                    if any(re.search(where, path) and re.search(name, line) for where, name in brings[later][thing]):
+                        yield (f"{shorten(base.dir)}: {part} names {' '.join(thing)}, which {later} brings: "
+                               f"{path}: {line.strip()}")
+
+
 # What checkpatch says and we do not follow: both ask about MAINTAINERS at every
 # new file, whether it has an entry or not.
 CHECKPATCH_IGNORE = re.compile("WARNING:FILE_PATH_CHANGES:|does MAINTAINERS need updating")
@@ -461,8 +527,8 @@ def portable():
                 yield f"{shorten(path)}:{number}: names a path of one machine"
 
 
-PER_BASE = (consistency, messages, parts, mainline, round_trip, mailbox, checkpatch, kernel_doc, prefixes)
-NEEDS_TREE = (round_trip, mailbox, checkpatch, kernel_doc, prefixes)
+PER_BASE = (consistency, messages, parts, mainline, round_trip, whole, mailbox, checkpatch, kernel_doc, prefixes)
+NEEDS_TREE = (round_trip, whole, mailbox, checkpatch, kernel_doc, prefixes)
 OF_PROJECT = (orphans, scripts, portable)
 
 
