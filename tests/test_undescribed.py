@@ -6,7 +6,7 @@ import pytest
 
 from cpuhp import scenario, tables
 from cpuhp.gate import parse_cpus
-from cpuhp.numa import two_nodes
+from cpuhp.numa import two_nodes, with_srat
 
 SMP = "cpus=2,maxcpus=4,sockets=1,clusters=2,cores=2,threads=1"
 TOPOLOGY = f"grep . {scenario.CPU_SYSFS}/cpu[01]/topology/*"
@@ -47,8 +47,8 @@ def test_srat(boot):
     node  0     1
     CPU   0 1 |         2 3 ?       the nodes of 2 and 3 are not known: -> 2 works, on the first node; 0 and 1 stay there
     """
-    words = two_nodes("cpus=2,maxcpus=4,sockets=2,clusters=1,cores=2,threads=1", "0-1", "2-3",
-                      edit=lambda srat: without_gicc_affinity(srat, {2, 3}))
+    words = with_srat(two_nodes("cpus=2,maxcpus=4,sockets=2,clusters=1,cores=2,threads=1", "0-1", "2-3"),
+                      lambda srat: without_gicc_affinity(srat, {2, 3}))
 
     def cpus_of_nodes():
         return [parse_cpus(vm.sh(f"cat /sys/devices/system/node/node{node}/cpulist")) for node in (0, 1)]

@@ -63,6 +63,7 @@ class Spec:
     qemu_patched: bool = True
     acpi: bool = True
     firmware: bool = True
+    efi: pathlib.Path | None = None     # another image than paths.FIRMWARE
     userland: bool = False              # Debian's bash, udev and lscpu in the guest, see tools/kitlib/userland.py
     tables: bytes = dataclasses.field(default=b"", repr=False)      # a cpio with ACPI tables in the place of the firmware's
     files: bytes = dataclasses.field(default=b"", repr=False)       # a cpio with more files for the guest's root
@@ -92,7 +93,7 @@ class Spec:
                 "-append", f"{append} {self.append}".strip(), "-nodefaults",
                 "-action", f"reboot={'reset' if self.reboots else 'shutdown'}"]
         if self.firmware:
-            line += ["-bios", str(paths.FIRMWARE)]
+            line += ["-bios", str(self.efi or paths.FIRMWARE)]
         if self.paused:
             line.append("-S")
         return line + list(self.args)
@@ -103,6 +104,8 @@ class VM:
 
     def __init__(self, spec: Spec, directory: pathlib.Path):
         problem = paths.missing(spec.linux, spec.kernel, spec.qemu_patched, spec.userland)
+        if spec.efi and not spec.efi.exists():
+            problem = f"{spec.efi.relative_to(paths.ROOT)} is missing: run make first (make help)"
         if problem:
             raise GuestError(problem)
         self.spec = spec
