@@ -144,6 +144,18 @@ def test_a_part_that_names_what_a_later_one_brings(toy, case):
     assert found(toy, "whole") == ""
 
 
+def test_a_part_that_only_edits_what_was_there(toy):
+    """What is there already can be named, whoever changes its line."""
+    git(toy.tree, "reset", "-q", "--hard", "base")
+    toy.commit("base: With an attribute", two__c="static DEVICE_ATTR(there);\n")
+    git(toy.tree, "tag", "-f", "base")
+    git(toy.tree, "update-ref", "refs/kit/debian", "base")
+    toy.commit("toy: Name it", one__c=ONE + "/* See cpu1/there. */\n")
+    toy.commit("toy: Edit it", remarks="---\nMainline: not in v7.3\nPart: complete\n", two__c="DEVICE_ATTR_RW(there);\n")
+    toy.ok("refresh", FORCE="1")
+    assert found(toy, "whole") == ""
+
+
 @pytest.mark.parametrize("name, lines", [("Makefile", "obj-y += late.o\n"), ("sub___Kconfig", "config EARLY\n\tdepends on LATE\n"),
                                          ("index__rst", "   late\n")])
 def test_a_part_that_builds_what_a_later_one_brings(toy, name, lines):

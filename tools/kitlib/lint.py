@@ -194,15 +194,15 @@ def mailbox(base):
         git(base.tree, "worktree", "remove", "--force", path, check=False)
 
 
-def added_lines(repo, first, last):
-    """{path: [line, ...]}, that the commits after @first up to @last add, new files included."""
-    found, lines = {}, []
+def changed_lines(repo, first, last):
+    """{path: [line, ...]} twice: what the commits after @first up to @last add, new files included, and what they remove."""
+    added, removed, path = {}, {}, ""
     for line in git(repo, "-c", "core.quotePath=false", "diff", "--no-renames", "--no-ext-diff", "-U0", first, last).splitlines():
-        if line.startswith("+++ "):
-            lines = found.setdefault(line.removeprefix("+++ b/"), [])
-        elif line.startswith("+"):
-            lines.append(line[1:])
-    return found
+        if line.startswith("diff --git "):
+            path = line.rpartition(" b/")[2]
+        elif line.startswith(("+", "-")) and not line.startswith(("+++ ", "--- ")):
+            (added if line[0] == "+" else removed).setdefault(path, []).append(line[1:])
+    return added, removed
 
 
 # What a line brings that others may name: where, the line, what it is, and how it is named, in Kconfig and elsewhere.
@@ -215,49 +215,52 @@ BRINGS = (
 )
 
 
-def brought(added, files):
-    """{(what it is, its name): [(where, pattern of a line that names it), ...]}, of what a part adds; @files are new."""
+def things(lines):
+    """{(what it is, its name): [(where, pattern of a line that names it), ...]}, of what {path: [line, ...]} define."""
     found = {}
-    for path, lines in added.items():
-        for where, pattern, what, named, *in_kconfig in BRINGS:
-            for line in lines if re.search(where, path) else ():
+    for path in lines:
+        for where, pattern, what, *names in BRINGS:
+            for line in lines[path] if re.search(where, path) else ():
                 if match := re.search(pattern, line):
-                    found[what, match[1]] = [(pattern, name.format(re.escape(match[1]))) for pattern, name in
-                                             [("", named), *(("Kconfig", other) for other in in_kconfig)]]
-    for path in files:
-        directory, name = os.path.split(path)
-        stem, suffix = os.path.splitext(name)
-        beside = rf"^{re.escape(directory)}/?[^/]*$" if directory else r"^[^/]*$"
-        names = [("", rf"(?<![\w/]){re.escape(path)}\b"), (beside, rf"[\"`(]{re.escape(name)}\b")]
-        if match := re.match(r"(?:arch/\w+/)?include/(?:uapi/)?(.*)", path):
-            names.append(("", rf"<{re.escape(match[1])}>"))
-        if suffix == ".c":
-            names.append((f"(?={beside})(?:.*/)?(?:Makefile|Kbuild)$", rf"(?<![\w-]){re.escape(stem)}\.o\b"))
-        if suffix == ".rst":
-            names.append((f"(?={beside})(?:.*/)?index\\.rst$", rf"^\s+{re.escape(stem)}\s*$"))
-        found["the file", path] = names
+                    found[what, match[1]] = [(where, name.format(re.escape(match[1])))
+                                             for where, name in zip(("", "Kconfig"), names)]
     return found
+
+
+def names_of(path):
+    """[(where, pattern of a line that names it), ...] of a file."""
+    directory, name = os.path.split(path)
+    stem, suffix = os.path.splitext(name)
+    beside = f"^{re.escape(directory)}/" if directory else "^"
+    names = [("", rf"(?<![\w/]){re.escape(path)}\b"), (rf"{beside}[^/]*$", rf"[\"`(]{re.escape(name)}\b")]
+    if match := re.match(r"(?:arch/\w+/)?include/(?:uapi/)?(.*)", path):
+        names.append(("", f"<{re.escape(match[1])}>"))
+    if suffix == ".c":
+        names.append((f"{beside}(Makefile|Kbuild)$", rf"(?<![\w-]){re.escape(stem)}\.o\b"))
+    if suffix == ".rst":
+        names.append((rf"{beside}index\.rst$", rf"^\s+{re.escape(stem)}\s*$"))
+    return names
 
 
 def whole(base):
     """no part of the series names a file, symbol, parameter, attribute or event that only a later one brings"""
     base_sha, commits = tip(base)
-    names = base.parts()
-    ends = {names[patch]: commit for (patch, _), commit in zip(base.series(), commits, strict=True)}
-    starts = [base_sha, *ends.values()]
-    added = {part: added_lines(base.tree, first, last) for (part, last), first in zip(ends.items(), starts)}
-    new = {part: [path for path in git(base.tree, "diff", "--no-renames", "--diff-filter=A", "--name-only",
-                                       first, last).splitlines()] for (part, last), first in zip(ends.items(), starts)}
-    brings = {part: brought(added[part], new[part]) for part in ends}
-    order = list(ends)
-    for number, part in enumerate(order):
-        there = {thing for earlier in order[:number + 1] for thing in brings[earlier]}
-        for later in order[number + 1:]:
-            for thing in brings[later].keys() - there:
-                for path, line in ((path, line) for path, lines in added[part].items() for line in lines):
-                    if any(re.search(where, path) and re.search(name, line) for where, name in brings[later][thing]):
-                        yield (f"{shorten(base.dir)}: {part} names {' '.join(thing)}, which {later} brings: "
-                               f"{path}: {line.strip()}")
+    parts = base.parts()
+    ends = {parts[patch]: commit for (patch, _), commit in zip(base.series(), commits, strict=True)}
+    added, brings, start = {}, {}, base_sha
+    for part, end in ends.items():
+        added[part], removed = changed_lines(base.tree, start, end)
+        files = git(base.tree, "diff", "--no-renames", "--diff-filter=A", "--name-only", start, end).splitlines()
+        brings[part] = {("the file", path): names_of(path) for path in files}
+        brings[part] |= {thing: names for thing, names in things(added[part]).items() if thing not in things(removed)}
+        start = end
+    for part in ends:
+        later = list(ends)[list(ends).index(part) + 1:]
+        for other, (thing, names) in ((other, item) for other in later for item in brings[other].items()):
+            for path, line in ((path, line) for path, lines in added[part].items() for line in lines):
+                if any(re.search(where, path) and re.search(name, line) for where, name in names):
+                    yield (f"{shorten(base.dir)}: {part} names {' '.join(thing)}, which {other} brings: "
+                           f"{path}: {line.strip()}")
 
 
 # What checkpatch says and we do not follow: both ask about MAINTAINERS at every
