@@ -28,19 +28,20 @@ help: ## this list
 #V QEMU      QEMU base, such as 10.0 (default: the lowest there is)
 #V TEST      check: only the tests whose names match (pytest -k); lint: only checks of that name
 #V DEBUG     check: with a kernel that notices more, lockdep or kasan
+#V SUITE     check-all: only the suites whose names match, such as linux-6.12 or soak-*
 #V QEMU_SANITIZE  check: with a QEMU under ASan and UBSan
 #V LINT      lint: LINT=all compiles also what a prefixes.good knows
 #V KDIR      your own Linux tree instead of Debian's source; it is only read
 #V QDIR      your own QEMU tree instead of Debian's source; it is only read
 #V OUT       series: the directory to write to
-#V PART      series: only up to the end of this part: core, complete, hardening, cost or optional
+#V PART      series: only up to the end of this part: core, complete, hardening, cost or optional; check: PART=core
 #V A         compare: a kernel base
 #V B         compare: another one
-#V CYCLES    soak: how many add/eject cycles (default 1000)
+#V CYCLES    soak, check-all: how many add/eject cycles (default 1000)
 #V SEED      soak: the seed that an earlier run printed, for the same random order
-#V SECONDS   fuzz: how long (default 60)
+#V SECONDS   fuzz, check-all: how long (default 60, 300)
 #V DISCARD   tree: DISCARD=1 throws away what you changed in work/
-#V FORCE     refresh: FORCE=1 writes work/ back even if linux/ or qemu/ changed since
+#V FORCE     refresh: FORCE=1 writes work/ back even if linux/ or qemu/ changed since; check-all: it runs also what has passed
 #V QEMU_EFI  the guest's firmware instead of Debian's QEMU_EFI.fd
 #V JOBS      how many jobs to run at once (default: the number of CPUs)
 #V MIRROR    "main [security]" Debian mirrors, if the apt setup of the machine names none
@@ -66,6 +67,10 @@ fuzz: ## what reads the MADT and _MAT, under libFuzzer, ASan and UBSan, for SECO
 check: ## all tests; the last line says N passed, N failed, N skipped
 	$(install)
 	@$(KIT) check
+
+check-all: ## every suite, and debug kernels, sanitizers, soak, fuzz; into docs/results.md, hours; one suite: SUITE=
+	$(install)
+	@$(KIT) check-all
 
 lint: ## what every patch and tool must fulfil: style, round trip, each prefix compiles
 	$(install-check)
@@ -100,4 +105,4 @@ compare: ## A=6.1 B=6.12: patch by patch, how the series of two kernel bases dif
 clean: ## remove out/ and the build directories in work/; the trees stay
 	rm -rf out work/*/build work/*/build-*
 
-.PHONY: help demo vm soak bench fuzz check lint build build-demo tree refresh series compare clean
+.PHONY: help demo vm soak bench fuzz check check-all lint build build-demo tree refresh series compare clean

@@ -35,7 +35,8 @@ def pytest_addoption(parser):
     parser.addoption("--part", default="", choices=PARTS,
                      help="take out/linux-<version>-<part>/Image, with the series up to the end of this part; "
                           "tests that need a later one, or no guest, are left out")
-    parser.addoption("--one-dialect", action="store_true", help="each test with one of the dialects, in turns")
+    parser.addoption("--one-dialect", nargs="?", type=int, const=0, metavar="N",
+                     help="each test with one of the dialects, in turns, which begin with the N-th")
     parser.addoption("--sanitized-qemu", action="store_true", help="take out/qemu-<version>-sanitize for QEMU")
 
 
@@ -51,6 +52,8 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "closer: make check runs it once more, with the lockdep kernel of the highest base "
                                        "and one of the dialects")
     config.addinivalue_line("markers", "of_debug(name): wants what that debug kernel alone has; with others it is no test")
+    config.addinivalue_line("markers", "check_all: make check leaves it to make check-all, unless something is asked for")
+    config.addinivalue_line("markers", "every_dialect: it does not take turns")
     config.addinivalue_line("markers", "part(name): needs the series up to the end of this part, and not core alone")
     config.addinivalue_line("markers", "xdist_group(name): tests that cannot run at the same time")
 
@@ -63,8 +66,9 @@ def pytest_collection_modifyitems(config, items):
     else:
         for item in items:
             part_of(item)
-    if config.getoption("--one-dialect"):
-        others += of_other_dialects([item for item in items if item not in others])
+    first = config.getoption("--one-dialect")
+    if first is not None:
+        others += of_other_dialects(items, first)
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
 
@@ -78,13 +82,15 @@ def part_of(item):
     return part
 
 
-def of_other_dialects(items):
-    """All but one dialect of each test: the next test keeps the next one."""
+def of_other_dialects(items, first):
+    """All but one dialect of each test: the next test keeps the next one.  With another @first, each keeps another one."""
     kept = {}
     others = []
     for item in items:
         dialect = item.callspec.params.get("dialect") if hasattr(item, "callspec") else None
-        if dialect and dialect != kept.setdefault(item.function, DIALECTS[len(kept) % len(DIALECTS)]):
+        if not dialect or item.get_closest_marker("every_dialect"):
+            continue
+        if dialect != kept.setdefault(item.function, DIALECTS[(len(kept) + first) % len(DIALECTS)]):
             others.append(item)
     return others
 

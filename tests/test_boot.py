@@ -24,6 +24,7 @@ def per_cpu_threads(vm):
     return {int(cpu) for cpu in re.findall(r"^\[\w+/(\d+)[\]:]", vm.sh("ps -o args"), re.M)}
 
 
+@pytest.mark.every_dialect
 @pytest.mark.vm(smp="cpus=4,maxcpus=6", append="maxcpus=2")
 def test_masks_of_the_design(vm, dialect):
     """

@@ -60,6 +60,7 @@ def no_difference(boot, words):
     assert before["log"] - after["log"] == set()
 
 
+@pytest.mark.check_all
 @pytest.mark.part("optional")
 @pytest.mark.last
 def test_option_off(boot):

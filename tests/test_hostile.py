@@ -9,6 +9,8 @@ import pytest
 from cpuhp import paths, scenario
 from cpuhp.vm import Refused
 
+pytestmark = pytest.mark.once
+
 WINDOW = 0x090C0000
 SELECTOR, CONTROL, COMMAND, DATA = WINDOW, WINDOW + 4, WINDOW + 5, WINDOW + 8
 EJECT = 1 << 3

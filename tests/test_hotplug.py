@@ -19,6 +19,7 @@ def threads_of(vm, cpu):
     return {name for name in PER_CPU_THREADS if f"[{name}/{cpu}]" in listed}
 
 
+@pytest.mark.every_dialect
 @pytest.mark.vm(smp="cpus=4,maxcpus=6", append="maxcpus=2")
 def test_add_online_work_eject(vm, dialect):
     """Rows 2 and 3, twice over the same slot.

@@ -629,72 +629,150 @@ def test_check_ends_with_the_count_even_if_it_cannot_start(toy):
 
 
 TESTS = """\
-import pytest
+import os, pytest
 
-def pytest_generate_tests(metafunc):
-    if metafunc.function is test_own:
-        metafunc.parametrize("base", [metafunc.config.getoption("--linux")])
+@pytest.fixture(autouse=True)
+def note(request):
+    said = [str(request.config.getoption(f"--{{name}}")) for name in ("linux", "debug-kernel", "part", "one-dialect")]
+    said.append("sanitized" if request.config.getoption("--sanitized-qemu") else "")
+    with open("ran", "a") as ran:
+        ran.write(" ".join([request.node.name, *filter(None, said)]) + "\\n")
 
-def test_own(base): pass
 def test_each(): assert {assertion}
 @pytest.mark.once
 def test_once(): pass
 @pytest.mark.last
 def test_last(): pass
+@pytest.mark.check_all
+def test_seldom(): pass
 @pytest.mark.closer
-def test_closer(pytestconfig): assert (pytestconfig.option.debug_kernel, pytestconfig.option.one_dialect) in ({kernels})
+def test_closer(): pass
 """
 RUN = """\
 import sys
 sys.path[:0] = [{tools!r}]
-from kitlib import check
-print("status", check.run_check(lambda version, products: print("built", version, *products), ["linux", "linux-off"], ["qemu"],
-                                {closer!r}))
+from kitlib import check, results
+print("status", {call}(lambda version, products: print("built", version, *products),
+                       lambda sanitized: ["qemu-sanitize" if sanitized else "qemu"]))
 """
 
 
 @pytest.fixture
 def tested(toy):
-    """make check of a project with two bases and five tests, of which two run once, and one with a debug kernel as well."""
+    """make check, or make check-all, of a project with two bases and five tests; gives its output, and what it has run."""
     toy.two_patches()
     toy.next_base()
     (toy.root / "tests").mkdir()
     (toy.root / "tests/conftest.py").write_text(
         "def pytest_addoption(parser):\n"
-        "    for name in ('linux', 'debug-kernel'): parser.addoption(f'--{name}', default='')\n"
-        "    parser.addoption('--one-dialect', action='store_true')\n"
+        "    for name in ('linux', 'debug-kernel', 'part', 'one-dialect'): parser.addoption(f'--{name}', default='')\n"
+        "    parser.addoption('--sanitized-qemu', action='store_true')\n"
         "def pytest_configure(config):\n"
-        "    for mark in ('once', 'last', 'closer'): config.addinivalue_line('markers', f'{mark}: .')\n")
+        "    for mark in ('once', 'last', 'closer', 'check_all'): config.addinivalue_line('markers', f'{mark}: .')\n")
 
-    def run(assertion="True", closer="", kernels="('', False),", **env):
-        (toy.root / "tests/test_toy.py").write_text(TESTS.format(assertion=assertion, kernels=kernels))
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
-        return subprocess.run([sys.executable, "-c", RUN.format(tools=str(ROOT / "tools"), closer=closer)], text=True,
-                              capture_output=True, check=False,
-                              env={**clean, "CPUHP_ROOT": str(toy.root), **{f"CPUHP_{key}": value for key, value in {"LINUX": "", "TEST": "", "DEBUG": "", **env}.items()}})
+    def run(assertion="True", call="check.run_check", **variables):
+        (toy.root / "tests/test_toy.py").write_text(TESTS.format(assertion=assertion))
+        (toy.root / "ran").write_text("")
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "CPUHP_"))}
+        done = subprocess.run([sys.executable, "-c", RUN.format(tools=str(ROOT / "tools"), call=call)], text=True,
+                              capture_output=True, check=False, env={**clean, "CPUHP_ROOT": str(toy.root), "CPUHP_NOINSTALL": "1",
+                                                                     **{f"CPUHP_{key}": value for key, value in variables.items()}})
+        done.ran = sorted((toy.root / "ran").read_text().splitlines())
+        done.built = [line.removeprefix("built ") for line in done.stdout.splitlines() if line.startswith("built")]
+        done.last, done.status = done.stdout.splitlines()[-2:]
+        return done
+    run.toy = toy
     return run
 
 
-def test_check_takes_each_base(tested):
-    """Each base is built and tested, what does not depend on it once; the count is of all."""
-    lines = tested().stdout.splitlines()
-    assert [line for line in lines if line.startswith("built")] == [
-        "built 1.2 linux", "built 1.2 linux qemu", "built 1.3 linux linux-off qemu"]
-    assert lines[-2:] == ["8 passed, 0 failed, 0 skipped", "status 0"]
-    assert tested(LINUX="1.3").stdout.splitlines()[-2] == "5 passed, 0 failed, 0 skipped"
-    assert tested(KDIR="mine").stdout.splitlines()[-2] == "5 passed, 0 failed, 0 skipped"
-    assert tested("False").stdout.splitlines()[-2:] == ["6 passed, 2 failed, 0 skipped", "status 1"]
+def test_check(tested):
+    """Each base, the last one's part core, and what looks closer with a debug kernel; other dialects in each, the count of all."""
+    done = tested()
+    assert done.built == ["1.2 linux linux-base", "1.2 linux linux-base qemu", "1.3 linux linux-base qemu",
+                          "1.3 linux-core linux-base qemu", "1.3 linux-lockdep qemu"]
+    assert done.ran == sorted([
+        "test_each 1.2 0", "test_closer 1.2 0", "test_once 1.2 0",
+        "test_each 1.3 1", "test_closer 1.3 1", "test_last 1.3 1",
+        "test_each 1.3 core 2", "test_closer 1.3 core 2", "test_last 1.3 core 2", "test_closer 1.3 lockdep 0"])
+    assert (done.last, done.status) == ("10 passed, 0 failed, 0 skipped", "status 0")
+    done = tested("False")
+    assert (done.last, done.status) == ("7 passed, 3 failed, 0 skipped", "status 1")
 
 
-def test_check_looks_closer(tested):
-    """Some tests once more, with a debug kernel of the last base and one dialect; not if the user wants less."""
-    lines = tested(closer="lockdep", kernels="('', False), ('lockdep', True)").stdout.splitlines()
-    assert [line for line in lines if line.startswith("built")][-1] == "built 1.3 linux-lockdep qemu"
-    assert lines[-2] == "9 passed, 0 failed, 0 skipped"
-    assert tested(closer="lockdep").stdout.splitlines()[-2:] == ["8 passed, 1 failed, 0 skipped", "status 1"]
-    assert tested(closer="lockdep", LINUX="1.3").stdout.splitlines()[-2] == "5 passed, 0 failed, 0 skipped"
-    assert tested(closer="lockdep", TEST="test_closer").stdout.splitlines()[-2] == "2 passed, 0 failed, 0 skipped"
-    assert tested(closer="lockdep", DEBUG="lockdep", kernels="('lockdep', False),").stdout.splitlines()[-2] == "8 passed, 0 failed, 0 skipped"
+EVERY = ["test_closer", "test_each", "test_last", "test_once", "test_seldom"]
+
+
+@pytest.mark.parametrize("variables, runs, built", [
+    ({"LINUX": "1.3"}, [" 1.3"], "linux linux-base linux-off qemu"),
+    ({"KDIR": "mine"}, [" 1.2"], "linux linux-base linux-off qemu"),
+    ({"DEBUG": "kasan", "LINUX": "1.2"}, [" 1.2 kasan"], "linux-kasan qemu"),
+    ({"QEMU_SANITIZE": "1", "LINUX": "1.2"}, [" 1.2 sanitized"], "linux linux-base linux-off qemu-sanitize"),
+])
+def test_check_of_what_is_asked_for(tested, variables, runs, built):
+    """All of its tests, all dialects."""
+    done = tested(**variables)
+    assert done.ran == [f"{name}{run}" for run in runs for name in EVERY]
+    assert done.built[-1].partition(" ")[2] == built
+
+
+def test_check_of_a_part(tested):
+    done = tested(PART="core", LINUX="1.2")
+    assert done.ran == ["test_closer 1.2 core", "test_each 1.2 core", "test_last 1.2 core", "test_seldom 1.2 core"]
+    assert done.built[-1] == "1.2 linux-core linux-base qemu"
+
+
+def test_check_narrowed(tested):
+    assert tested(TEST="test_once").ran == ["test_once 1.2"]
+    assert tested(TEST="test_seldom").ran == ["test_seldom 1.2", "test_seldom 1.3"]
+    done = tested(TEST="nothing")
+    assert (done.last, done.status) == ("0 passed, 1 failed, 0 skipped", "status 1")
+    assert "no test has such a name" in done.stderr
+
+
+def test_check_with_what_is_not_there(toy):
+    assert "DEBUG=valgrind: there is kasan, lockdep" in toy.error("check", DEBUG="valgrind")
+    assert "PART=cost: there is core" in toy.error("check", PART="cost")
+
+
+def test_check_all(tested):
+    """Suite by suite; what has passed is kept until what it tested changes, and the page says what each gave, and on what."""
+    toy = tested.toy
+    def commit():
+        git(toy.root, "add", "-A")
+        git(toy.root, "commit", "-q", "--allow-empty", "-m", "The project")
+        return git(toy.root, "rev-parse", "--short=12", "HEAD")
+    def check_all(*args, **variables):
+        return tested(*args, call="results.run_all", **variables)
+    def rows():
+        return {line.split(" | ")[0].removeprefix("| "): line.split(" | ")[2:] for line in page.read_text().splitlines()
+                if line.startswith("| ")}
+
+    (toy.root / ".gitignore").write_text("/work/\n/out/\n/ran\n__pycache__\n")
+    page = toy.root / "docs/results.md"
+    (toy.root / "tests/test_toy.py").write_text(TESTS.format(assertion="True"))
+    head = commit()
+    done = check_all(SUITE="linux-1.?")
+    assert done.ran == sorted([f"{name} 1.2" for name in EVERY if name != "test_last"] +
+                              [f"{name} 1.3" for name in EVERY if name != "test_once"])
+    assert (done.last, done.status) == ("check-all: 2 of 2 suites passed; docs/results.md says what each gave", "status 0")
+    assert rows()["linux-1.2"][0] == "4 passed, 0 failed, 0 skipped" and rows()["linux-1.2"][2] == head
+    assert re.search(r"^1\. .*\d+ CPUs, \d+ GB", page.read_text(), re.M) and "Not run yet: lint, linux-1.2-core" in page.read_text()
+
+    # A commit of documents changes nothing, one of tests everything.
+    assert commit() != head and check_all(SUITE="linux-1.3").ran == []
+    assert check_all(SUITE="linux-1.3", FORCE="1").ran != []
+    done = check_all("False", SUITE="linux-1.3*")
+    assert done.ran and done.status == "status 1" and done.last == "check-all: failed: linux-1.3, linux-1.3-core, linux-1.3-lockdep, linux-1.3-kasan"
+    assert rows()["linux-1.3"][0] == "**failed**: 3 passed, 1 failed, 0 skipped" and rows()["linux-1.3"][2].endswith(" and edits")
+    assert "- linux-1.3: `tests.test_toy::test_each`" in page.read_text()
+    assert rows()["linux-1.2"][2] == head
+    commit()
+    assert check_all("False", SUITE="linux-1.3").ran        # what failed runs again
+
+    check_all(SUITE="lint")         # a program
+    assert re.fullmatch(r"lint: \d+ checks passed", rows()["lint"][0])
+    assert "SUITE=nothing: no suite has such a name; there is lint, linux-1.2, linux-1.3, linux-1.2-core" in \
+        toy.error("check-all", SUITE="nothing")
 
 
 def collected(*options, tests=("tests/test_eject.py", "tests/test_views.py"), cwd=ROOT, status=0):
@@ -709,10 +787,12 @@ def collected(*options, tests=("tests/test_eject.py", "tests/test_views.py"), cw
 
 def test_one_dialect_of_each_test():
     """Every test is left, each with one dialect, and each dialect with some."""
-    every, left = collected(), collected("--one-dialect")
-    assert len(left) == len(dict(every)) < len(every)
-    assert dict(left).keys() == dict(every).keys()
-    assert {dialect for _, dialect in left} >= {"online-capable", "hidden", "disabled"}
+    every, *turns = collected(), *(collected(*option) for option in (["--one-dialect"], ["--one-dialect=1"], ["--one-dialect=2"]))
+    for left in turns:
+        assert len(left) == len(dict(every)) < len(every)
+        assert dict(left).keys() == dict(every).keys()
+        assert {dialect for _, dialect in left} >= {"online-capable", "hidden", "disabled"}
+    assert set(every) == {test for left in turns for test in left}      # in each turn another one
 
 
 PART_TESTS = """\
@@ -739,18 +819,6 @@ def test_tests_of_a_part(tmp_path):
     (tmp_path / "test_parts.py").write_text(PART_TESTS.format(later="best"))
     assert "part('best'): there is core, complete, hardening, cost, optional" in \
         collected(*options, tests=[str(tmp_path)], cwd=ROOT / "tests", status=4)
-
-
-def test_check_with_what_is_not_there(toy):
-    assert "DEBUG=valgrind: there is kasan, lockdep" in toy.error("check", DEBUG="valgrind")
-
-
-def test_check_narrowed(tested):
-    assert tested(TEST="test_once").stdout.splitlines()[-2] == "1 passed, 0 failed, 0 skipped"
-    assert tested(TEST="test_own and 1.3").stdout.splitlines()[-2] == "1 passed, 0 failed, 0 skipped"
-    done = tested(TEST="nothing")
-    assert done.stdout.splitlines()[-2:] == ["0 passed, 1 failed, 0 skipped", "status 1"]
-    assert "no test has such a name" in done.stderr
 
 
 def test_a_project_that_was_moved(toy, tmp_path):

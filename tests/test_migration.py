@@ -1,8 +1,12 @@
 """Row 15: a VM with a hot-added CPU is saved and goes on in another QEMU, where CPUs come and go as before."""
 
+import pytest
+
 from cpuhp import button, scenario, tables
 from cpuhp.scenario import EJECT_REQUEST
 from cpuhp.vm import wait_until
+
+pytestmark = pytest.mark.once
 
 SMP = "cpus=2,maxcpus=5"
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
@@ -30,6 +34,7 @@ def with_two(vm):
     return "-incoming", "defer", "-device", f"{vm.spec.cpu}-arm-cpu,id=core2,core-id=2"
 
 
+@pytest.mark.every_dialect
 def test_save_and_restore(boot, directory, dialect):
     """
     CPU  0 1 | 2 3 4

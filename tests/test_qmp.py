@@ -5,12 +5,15 @@ import pytest
 from cpuhp import scenario
 from cpuhp.vm import Refused
 
+pytestmark = pytest.mark.once
+
 
 def plugged(vm):
     """core-id -> qom-path (None: empty slot) as query-hotpluggable-cpus has it."""
     return {entry["props"]["core-id"]: entry.get("qom-path") for entry in vm.qmp("query-hotpluggable-cpus")}
 
 
+@pytest.mark.every_dialect
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_queries(vm, dialect):
     """
@@ -89,7 +92,6 @@ REFUSED_ADDS = [
 ]
 
 
-@pytest.mark.once
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_refused_adds(vm):
     """
@@ -109,7 +111,6 @@ def test_refused_adds(vm):
     scenario.works(vm, 2)
 
 
-@pytest.mark.once
 @pytest.mark.vm(smp="cpus=2,maxcpus=4", cpu="max")
 def test_refused_features(vm):
     """
@@ -157,7 +158,6 @@ MACHINES_WITHOUT = {
 }
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("name", MACHINES_WITHOUT)
 def test_machines_without_hotplug(boot, name):
     """A machine that cannot hotplug: the add is refused with that reason, and the machine boots all its CPUs."""
@@ -169,7 +169,6 @@ def test_machines_without_hotplug(boot, name):
         assert vm.masks()["online"] == online == (set(range(4)) if name == "no spare slot" else {0, 1})
 
 
-@pytest.mark.once
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
 def test_human_monitor(vm):
     """

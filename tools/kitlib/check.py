@@ -18,8 +18,10 @@ KIT = Path(__file__).resolve().parents[1] / "kit"
 INSTALL = [KIT.with_name("install"), "check"]       # what only tests need
 # Tests at a time: a guest's load is mostly one CPU's, and it waits now and then.
 WORKERS = min(JOBS + 1, 4) if JOBS > 1 else 1
-# Only tests that run with the last base want these: it is built next to tests.
+# What tests run with, of each base; of the last one too; and the debug kernel for a closer look.
+OF_EACH = ("linux", "linux-base")
 OF_LAST = ("linux-off",)
+CLOSER = "lockdep"
 
 
 def run_lint():
@@ -101,29 +103,45 @@ class Run:
     """One run of the tests."""
 
     linux: object
-    debug: str          # the guest's kernel is the debug kernel of that name
-    marks: str          # of tests, as pytest -m wants it
-    products: list      # to be built for it
+    products: tuple         # to be built for it, of this base
+    marks: str = ""         # of tests, as pytest -m wants it
+    debug: str = ""         # the guest's kernel is the debug kernel of that name,
+    part: str = ""          # or has the series up to the end of this part
+    sanitized: bool = False     # QEMU is the one with sanitizers
     options: tuple = ()
 
     @property
     def name(self):
-        return "-".join(filter(None, [self.linux.name, self.debug]))
+        return "-".join(filter(None, [self.linux.name, self.debug, self.part, "sanitize" if self.sanitized else ""]))
 
 
-def plan(todo, of_base, debug, closer):
-    """Each base of @todo, and what is marked `closer` once more with that debug kernel of the last one.
+def of_base(linux, todo, debug="", part="", **words):
+    """The run of all tests that want the base @linux of @todo, or one of its other kernels."""
+    once = [] if linux is todo[0] and not part else ["once"]
+    last = [] if linux is todo[-1] else ["last"]
+    if debug:       # debug kernels are compared with one another only
+        products = (f"linux-{debug}",)
+    elif part:
+        products = (f"linux-{part}", "linux-base")
+    else:
+        products = OF_EACH + (OF_LAST if linux is todo[-1] else ())
+    left_out = [*once, *last, *words.pop("left_out", ())]
+    return Run(linux, products, f"not ({' or '.join(left_out)})" if left_out else "", debug=debug, part=part, **words)
 
-    A debug kernel is slow, and takes the same locks in each dialect: once is enough.
+
+def plan(todo):
+    """What make check runs if nothing is asked for.
+
+    Each base of @todo, the first part of the last one alone, and what is marked
+    `closer` once more with a debug kernel of the last one: that is slow, and
+    takes the same locks in each dialect. Tests take turns with the dialects,
+    so that each meets another one in each run; make check-all runs all.
     """
-    runs = []
-    for linux in todo:
-        left_out = [mark for mark, of in (("once", todo[0]), ("last", todo[-1])) if linux is not of]
-        runs.append(Run(linux, debug, f"not ({' or '.join(left_out)})" if left_out else "",
-                        [name for name in of_base if linux is todo[-1] or name not in OF_LAST]))
-    if closer:
-        runs.append(Run(todo[-1], closer, "closer", [f"linux-{closer}"], ("--one-dialect",)))
-    return runs
+    last = todo[-1]
+    runs = [of_base(linux, todo, left_out=["check_all"], options=(f"--one-dialect={number}",)) for number, linux in enumerate(todo)]
+    runs[-1] = dataclasses.replace(runs[-1], products=OF_EACH)      # all that is with OF_LAST is left to check-all
+    return [*runs, of_base(last, todo, part="core", left_out=["check_all"], options=(f"--one-dialect={len(todo)}",)),
+            Run(last, (f"linux-{CLOSER}",), "closer", debug=CLOSER, options=("--one-dialect=0",))]
 
 
 def pytest(run, report, only):
@@ -136,7 +154,9 @@ def pytest(run, report, only):
         command += ["-n", str(WORKERS), "--dist", "loadgroup"]
     if run.debug:
         command.append(f"--debug-kernel={run.debug}")
-    if given("QEMU_SANITIZE"):
+    if run.part:
+        command.append(f"--part={run.part}")
+    if run.sanitized:
         command.append("--sanitized-qemu")
     if only:
         command += ["-k", only]
@@ -147,43 +167,60 @@ def pytest(run, report, only):
     return subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL).returncode
 
 
-def run_check(build, of_base, of_all, closer=""):
+def report_of(run):
+    return OUT / "check" / f"{run.name}.xml"
+
+
+def counted(run, code):
+    """(passed, failed, skipped) of a run that ended with that status."""
+    if not report_of(run).exists():
+        raise Error(f"pytest ended with status {code} and without a report")
+    now = count(report_of(run))
+    if code and not now[1]:
+        raise Error(f"pytest ended with status {code}")
+    return now
+
+
+def asked_for():
+    """The runs of make check, as its variables want them."""
+    version, debug, part = map(given, ("LINUX", "DEBUG", "PART"))
+    sanitized = bool(given("QEMU_SANITIZE"))
+    one = version or given(KINDS["linux"])      # the user's tree is of one base
+    todo = [find("linux", version)] if one else bases("linux")
+    if not (one or debug or part or sanitized or given("TEST")):
+        return plan(todo)
+    return [of_base(linux, todo, debug, part, sanitized=sanitized) for linux in todo]
+
+
+def run_check(build, of_all):
     """Builds what the tests need and runs them; always ends with the count.
 
-    @build(version, products) builds for one Linux base; @of_base is what
-    differs from base to base, @of_all what does not; @closer is the debug
-    kernel that some tests run with once more, unless the user names a base, a
-    test or a debug kernel. Whatever is built next to something else fills the
-    gaps that a single step leaves; tests have their time limits, and come before
-    the build of the run that follows. A build that fails is a test that failed.
+    @build(version, products) builds for one Linux base; @of_all(sanitized) is
+    what does not differ from base to base. Whatever is built next to something
+    else fills the gaps that a single step leaves; tests have their time limits,
+    and come before the build of the run that follows. A build that fails is a
+    test that failed.
     """
-    version, only, debug = map(given, ("LINUX", "TEST", "DEBUG"))
+    only = given("TEST")
     passed = failed = skipped = 0
     empty = True
     try:
-        one = version or given(KINDS["linux"])     # the user's tree is of one base
-        todo = [find("linux", version)] if one else bases("linux")
-        runs = plan(todo, of_base, debug, "" if one or only or debug else closer)
+        runs = asked_for()
         for run, following in zip(runs, [*runs[1:], None]):
-            report = OUT / "check" / f"{run.name}.xml"
+            others = of_all(run.sanitized)
             if run is runs[0]:
-                with install_meanwhile(), build_meanwhile("qemu", run.linux, of_all):
+                with install_meanwhile(), build_meanwhile("qemu", run.linux, others):
                     build(run.linux.version, run.products)
                 install()
-            build(run.linux.version, [*run.products, *of_all])
+            build(run.linux.version, [*run.products, *others])
             with contextlib.ExitStack() as besides:
                 if following:
                     besides.enter_context(build_meanwhile(following.name, following.linux, following.products, 5))
-                code = pytest(run, report, only)
+                code = pytest(run, report_of(run), only)
             if code == 5:           # nothing of that name with this kernel
                 continue
             empty = False
-            if not report.exists():
-                raise Error(f"pytest ended with status {code} and without a report")
-            now = count(report)
-            passed, failed, skipped = (a + b for a, b in zip((passed, failed, skipped), now))
-            if code and not now[1]:
-                raise Error(f"pytest ended with status {code}")
+            passed, failed, skipped = (a + b for a, b in zip((passed, failed, skipped), counted(run, code)))
         if empty:
             raise Error(f"TEST={only}: no test has such a name" if only else "no tests found")
     except Error as err:

@@ -1,0 +1,205 @@
+"""make check-all: everything there is to run, suite by suite, and docs/results.md, which says what came of it."""
+
+import dataclasses
+import datetime
+import fnmatch
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+import typing
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+from . import build as kernels, check
+from .common import OUT, ROOT, Error, bases, git, given, say, shorten
+
+DOCS = ROOT / "docs"
+PAGE = DOCS / "results.md"
+RESULTS = DOCS / "results.json"
+TOOLS = Path(__file__).resolve().parents[1]
+LOGS = OUT / "check-all"
+# What a result depends on: all but these, as pathspecs.
+NOT_TESTED = (":(exclude)docs", ":(exclude)*.md")
+
+HEAD = """\
+# Results of `make check-all`
+
+Written by `make check-all` from `docs/results.json`. A row is what the suite gave on the commit that it names, when it
+last ran: a row with an older commit has not run since. `make check-all SUITE=name` runs one suite.
+
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """A run of the tests, or a program whose last line says what came of it."""
+
+    name: str
+    what: str
+    run: typing.Optional[check.Run] = None
+    command: tuple = ()
+    products: tuple = ()        # of the base @linux, for the command
+    linux: object = None
+
+
+def suites():
+    """All of them, the ones first that are quick or say most."""
+    todo = bases("linux")
+    cycles, seconds = given("CYCLES") or "1000", given("SECONDS") or "300"
+    found = [Suite("lint", "make lint, every prefix that it does not know", command=(TOOLS / "kit", "lint"))]
+    for linux in todo:
+        found.append(Suite(linux.name, f"all tests, all dialects, Linux {linux.version}", check.of_base(linux, todo)))
+    for linux in todo:
+        found.append(Suite(f"{linux.name}-core", f"the tests of the part core, all dialects, Linux {linux.version} with core alone",
+                           check.of_base(linux, todo, part="core")))
+    for linux in todo:
+        found.append(Suite(f"fuzz-{linux.version}", f"make fuzz SECONDS={seconds}", linux=linux,
+                           command=(TOOLS / "fuzz", "--linux", linux.version, "--seconds", seconds)))
+    for linux in todo:
+        found.append(Suite(f"soak-{linux.version}", f"make soak CYCLES={cycles}", linux=linux, products=("linux",),
+                           command=(TOOLS / "soak", "--linux", linux.version, "--cycles", cycles)))
+    for debug in sorted(kernels.DEBUG, reverse=True):
+        for linux in todo:
+            found.append(Suite(f"{linux.name}-{debug}", f"the guest's tests, one dialect each, Linux {linux.version} with {debug}",
+                               check.of_base(linux, todo, debug, left_out=["once"], options=("--one-dialect=0",))))
+    found.append(Suite("sanitize", f"all tests, all dialects, Linux {todo[-1].version}, QEMU with ASan and UBSan",
+                       check.of_base(todo[-1], todo[-1:], sanitized=True)))
+    return found
+
+
+def chosen():
+    """Those that SUITE= names; all without it."""
+    found, wanted = suites(), given("SUITE")
+    named = [suite for suite in found if fnmatch.fnmatchcase(suite.name, wanted or "*")]
+    if not named:
+        raise Error(f"SUITE={wanted}: no suite has such a name; there is {', '.join(suite.name for suite in found)}")
+    return named
+
+
+# --- what it ran on --------------------------------------------------------------
+
+def commit():
+    """The project's commit, and whether what was tested is what it says."""
+    head = git(ROOT, "rev-parse", "HEAD", check=False) or ""
+    return head, bool(head) and not git(ROOT, "status", "--porcelain", "--", ".", *NOT_TESTED)
+
+
+def still_true(result):
+    """True if nothing that was tested has changed since."""
+    return bool(result.get("clean") and not result["failed"] and
+                git(ROOT, "diff", "--quiet", result["commit"], "--", ".", *NOT_TESTED, check=False) is not None and commit()[1])
+
+
+def host():
+    """CPU model, cores, memory and system of this machine, in words."""
+    def first(path, pattern):
+        match = re.search(pattern, Path(path).read_text(), re.M) if Path(path).exists() else None
+        return match[1] if match else ""
+
+    model = first("/proc/cpuinfo", r"^model name\s*: (.*)$") or platform.machine()
+    memory = round(int(first("/proc/meminfo", r"^MemTotal:\s*(\d+)") or 0) / 2**20)
+    system = first("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)')
+    return ", ".join(filter(None, [model, f"{os.cpu_count()} CPUs", f"{memory} GB", system]))
+
+
+# --- running ---------------------------------------------------------------------
+
+def failures(report):
+    """The names of the tests that failed."""
+    return [f"{case.get('classname')}::{case.get('name')}" for case in xml.parse(report).getroot().iter("testcase")
+            if case.find("failure") is not None or case.find("error") is not None]
+
+
+def run_tests(suite, build, of_all):
+    build(suite.run.linux.version, [*suite.run.products, *of_all(suite.run.sanitized)])
+    code = check.pytest(suite.run, check.report_of(suite.run), "")
+    passed, failed, skipped = check.counted(suite.run, code)
+    return {"passed": passed, "failed": failed, "skipped": skipped, "failures": failures(check.report_of(suite.run))}
+
+
+def run_command(suite, build, of_all):
+    if suite.linux:
+        build(suite.linux.version, [*suite.products, *(of_all(False) if suite.products else ())])
+    log, last = LOGS / f"{suite.name}.log", ""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "w") as out, subprocess.Popen(list(map(str, suite.command)), cwd=ROOT, stdin=subprocess.DEVNULL, text=True,
+                                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace") as proc:
+        for line in proc.stdout:
+            out.write(line)
+            say(line.rstrip())
+            last = line.strip() or last
+    return {"passed": int(not proc.returncode), "failed": int(bool(proc.returncode)), "skipped": 0, "said": last,
+            "failures": [last] if proc.returncode else []}
+
+
+def run_suite(suite, build, of_all):
+    """What came of a suite. That it could not run is a failure."""
+    head, clean = commit()
+    started = time.monotonic()
+    try:
+        result = (run_tests if suite.run else run_command)(suite, build, of_all)
+    except Error as err:
+        print(f"error: {err}", file=sys.stderr, flush=True)
+        result = {"passed": 0, "failed": 1, "skipped": 0, "failures": [str(err)]}
+    return {**result, "what": suite.what, "seconds": round(time.monotonic() - started), "commit": head, "clean": clean,
+            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "host": host()}
+
+
+def run_all(build, of_all):
+    """Runs the suites that SUITE= names, but for those that passed on what is there now; 1 if any failed."""
+    todo = chosen()
+    if not given("NOINSTALL"):
+        check.install()
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for suite in todo:
+        if suite.name in results and still_true(results[suite.name]) and not given("FORCE"):
+            say(f"check-all: {suite.name}: passed on this content before (FORCE=1 runs it again)")
+            continue
+        say(f"check-all: {suite.name}: {suite.what}")
+        results[suite.name] = run_suite(suite, build, of_all)
+        # After each: what was found stays if the next one never ends.
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        PAGE.write_text(page(results))
+        say(f"check-all: {suite.name}: {counts(results[suite.name])} in {duration(results[suite.name]['seconds'])}")
+    failed = [suite.name for suite in todo if results[suite.name]["failed"]]
+    say(f"check-all: {len(todo) - len(failed)} of {len(todo)} suites passed; {shorten(PAGE)} says what each gave")
+    if failed:
+        say(f"check-all: failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+# --- the page --------------------------------------------------------------------
+
+def duration(seconds):
+    return f"{seconds // 60}:{seconds % 60:02d} min"
+
+
+def counts(result):
+    return result.get("said") or f"{result['passed']} passed, {result['failed']} failed, {result['skipped']} skipped"
+
+
+def page(results):
+    """docs/results.md."""
+    order = [suite.name for suite in suites()]
+    shown = sorted(results, key=lambda name: (order.index(name) if name in order else len(order), name))
+    missing = [name for name in order if name not in results]
+    hosts = list(dict.fromkeys(results[name]["host"] for name in shown))
+    lines = ["| suite | what | result | time | commit | date | host |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    for name in shown:
+        result = results[name]
+        mark = "**failed**: " if result["failed"] else ""
+        where = f"{result['commit'][:12] or '?'}{'' if result['clean'] else ' and edits'}"
+        lines.append(f"| {name} | {result['what']} | {mark}{counts(result).replace('|', '/')} | {duration(result['seconds'])} "
+                     f"| {where} | {result['date']} | {hosts.index(result['host']) + 1} |")
+    lines += ["", *(f"{number}. {text}" for number, text in enumerate(hosts, 1))]
+    if missing:
+        lines += ["", f"Not run yet: {', '.join(missing)}."]
+    failed = [f"- {name}: `{failure}`" for name in shown for failure in results[name]["failures"]]
+    if failed:
+        lines += ["", "## What failed", "", *failed]
+    return HEAD + "\n".join(lines) + "\n"
