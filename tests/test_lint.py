@@ -1,10 +1,16 @@
 """Each check of make lint fails when it should, on a toy kernel."""
 
+import os
 import re
+import sys
 
 import pytest
 
-from toy import ONE, Toy, git
+from toy import ONE, ROOT, Toy, git
+
+sys.path.insert(0, str(ROOT / "tools"))
+
+from kitlib import lint  # noqa: E402
 
 pytestmark = pytest.mark.once
 
@@ -64,17 +70,18 @@ def test_parts(toy, old, new, says):
     assert says in found(toy, "parts")
 
 
-@pytest.mark.parametrize("line", ["v6.11 toy: Edit one", "v7.2, other form", "v7.2-rc1, other form: by a hook",
-                                  "not in v7.3", "not for mainline, because it is a toy"])
-def test_mainline(toy, line):
-    edit(toy.dir / "0001-toy-Edit-one.patch", "not in v7.3", line)
-    assert found(toy, "mainline") == ""
+def test_mainline():
+    for line in ("v6.11 toy: Edit one", "v7.2, other form", "v7.2-rc1, other form: by a hook", "not in v7.3",
+                 "not for mainline, because it is a toy"):
+        assert lint.MAINLINE.match(f"Mainline: {line}"), line
+    for line in ("unknown", "v6.11", "not in", "other form", "not for mainline", "v7.2, another form"):
+        assert not lint.MAINLINE.match(f"Mainline: {line}"), line
 
 
 @pytest.mark.parametrize("old, new, says", [
     ("Mainline: not in v7.3\n---\n", "", '0 lines "Mainline:"'),
     ("Mainline: not in v7.3\n", "Mainline: not in v7.3\nMainline: not in v7.3\n", '2 lines "Mainline:"'),
-    *(("not in v7.3", wrong, "is none of") for wrong in ("unknown", "v6.11", "not in", "other form", "not for mainline")),
+    ("not in v7.3", "unknown", "is none of"),
 ])
 def test_mainline_that_is_wrong(toy, old, new, says):
     edit(toy.dir / "0001-toy-Edit-one.patch", old, new)
@@ -116,6 +123,49 @@ def test_orphan(toy):
 def test_round_trip(toy):
     edit(toy.dir / "0001-toy-Edit-one.patch", "The toy needs it.", "The toy needs it. ")
     assert "refresh would write other bytes" in found(toy, "round_trip")
+
+
+NAMED = {      # in core: a line of a file, and what it names
+    "one__c": ("/* See late/doc.rst. */", "#include <linux/late.h>", '#include "late.h"', "#ifdef CONFIG_LATE", "trace_toy_late(1);",
+               "/* With toy.late=1 it is there. */", "/* See cpu1/late. */"),
+    "Makefile": ("obj-y += late.o",), "sub___Kconfig": ("depends on LATE",), "index__rst": ("   late",),
+}
+BROUGHT = {    # by a later part
+    "late___doc__rst": "Late\n", "late__rst": "Late\n", "include___linux___late__h": "\n", "late__c": "int late;\n",
+    "late__h": "TRACE_EVENT(toy_late,\n", "Kconfig": "config LATE\n\tbool\n",
+    "two__c": 'early_param("toy.late", late);\nstatic DEVICE_ATTR_RW(late);\n',
+}
+
+
+def test_a_part_that_names_what_a_later_one_brings(toy):
+    git(toy.tree, "reset", "-q", "--hard", "base")
+    toy.commit("toy: Name it", **{name: ONE + "\n".join(lines) + "\n" for name, lines in NAMED.items()})
+    toy.commit("toy: Bring it", remarks="---\nMainline: not in v7.3\nPart: complete\n", **BROUGHT)
+    toy.ok("refresh", FORCE="1")
+    said = found(toy, "whole")
+    named = {line.split("brings: ")[1].partition(": ")[2] for line in said.splitlines()}
+    assert named == {line.strip() for lines in NAMED.values() for line in lines}
+    for thing in ("file late/doc.rst", "file include/linux/late.h", "file late.h", "symbol LATE", "event toy_late", "parameter toy.late",
+                  "attribute late", "file late.c", "file late.rst"):
+        assert f"core names the {thing}, which complete brings: " in said
+
+    # The other way round, all is well.
+    git(toy.tree, "rebase", "-q", "-i", "base", env={**os.environ, "GIT_SEQUENCE_EDITOR": "sed -i '1{h;d};2G'"})
+    git(toy.tree, "commit", "-q", "--amend", "-m", git(toy.tree, "log", "-1", "--format=%B").replace("core", "complete"))
+    toy.ok("refresh", FORCE="1")
+    assert found(toy, "whole") == ""
+
+
+def test_a_part_that_only_edits_what_was_there(toy):
+    """What is there already can be named, whoever changes its line."""
+    git(toy.tree, "reset", "-q", "--hard", "base")
+    toy.commit("base: With an attribute", two__c="static DEVICE_ATTR(there);\n")
+    git(toy.tree, "tag", "-f", "base")
+    git(toy.tree, "update-ref", "refs/kit/debian", "base")
+    toy.commit("toy: Name it", one__c=ONE + "/* See cpu1/there. */\n")
+    toy.commit("toy: Edit it", remarks="---\nMainline: not in v7.3\nPart: complete\n", two__c="DEVICE_ATTR_RW(there);\n")
+    toy.ok("refresh", FORCE="1")
+    assert found(toy, "whole") == ""
 
 
 def test_checkpatch_sees_new_files(toy):

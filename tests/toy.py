@@ -84,7 +84,7 @@ class Toy:
         """Commits @files (name with __ for a dot, ___ for a slash) in the tree."""
         for name, text in files.items():
             path = self.tree / name.replace("___", "/").replace("__", ".")
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             git(self.tree, "add", "-f", path)
         trailer = f"\nSigned-off-by: {ME[0]} <{ME[1]}>\n" if sign else ""

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import build, tree
+from . import build, parts as parts_page, tree
 from .common import (OUT, PARTS, ROOT, KINDS, Error, Progress, bases, git, given, lock, logged, run, shorten)
 
 LINT = OUT / "lint"
@@ -192,6 +192,75 @@ def mailbox(base):
             yield f"{shorten(base.dir)}: git am gives another tree than make tree"
     finally:
         git(base.tree, "worktree", "remove", "--force", path, check=False)
+
+
+def changed_lines(repo, first, last):
+    """{path: [line, ...]} twice: what the commits after @first up to @last add, new files included, and what they remove."""
+    added, removed, path = {}, {}, ""
+    for line in git(repo, "-c", "core.quotePath=false", "diff", "--no-renames", "--no-ext-diff", "-U0", first, last).splitlines():
+        if line.startswith("diff --git "):
+            path = line.rpartition(" b/")[2]
+        elif line.startswith(("+", "-")) and not line.startswith(("+++ ", "--- ")):
+            (added if line[0] == "+" else removed).setdefault(path, []).append(line[1:])
+    return added, removed
+
+
+# What a line brings that others may name: where, the line, what it is, and how it is named, in Kconfig and elsewhere.
+BRINGS = (
+    (r"Kconfig", r"^\s*(?:menu)?config\s+(\w+)\s*$", "the symbol", r"\bCONFIG_{}\b", r"\b{}\b"),
+    (r"\.c$", r"\b(?:early_param|__setup)\(\"([\w.-]+)=?\"", "the parameter", r"(?<![\w.]){}="),
+    (r"\.c$", r"\b(?:core|module)_param(?:_named|_cb)?\((\w+),", "the parameter", r"(?<!\w){}="),
+    (r"\.c$", r"\bDEVICE_ATTR(?:_\w+)?\((\w+)\b", "the attribute", r"[/\"`]{}\b"),
+    (r"\.h$", r"\b(?:TRACE|DEFINE)_EVENT(?:_\w+)?\((?:\w+, *)?(\w+),\s*$", "the event", r"\b(?:trace_|\w+[/:]){}\b"),
+)
+
+
+def things(lines):
+    """{(what it is, its name): [(where, pattern of a line that names it), ...]}, of what {path: [line, ...]} define."""
+    found = {}
+    for path in lines:
+        for where, pattern, what, *names in BRINGS:
+            for line in lines[path] if re.search(where, path) else ():
+                if match := re.search(pattern, line):
+                    found[what, match[1]] = [(where, name.format(re.escape(match[1])))
+                                             for where, name in zip(("", "Kconfig"), names)]
+    return found
+
+
+def names_of(path):
+    """[(where, pattern of a line that names it), ...] of a file."""
+    directory, name = os.path.split(path)
+    stem, suffix = os.path.splitext(name)
+    beside = f"^{re.escape(directory)}/" if directory else "^"
+    names = [("", rf"(?<![\w/]){re.escape(path)}\b"), (rf"{beside}[^/]*$", rf"[\"`(]{re.escape(name)}\b")]
+    if match := re.match(r"(?:arch/\w+/)?include/(?:uapi/)?(.*)", path):
+        names.append(("", f"<{re.escape(match[1])}>"))
+    if suffix == ".c":
+        names.append((f"{beside}(Makefile|Kbuild)$", rf"(?<![\w-]){re.escape(stem)}\.o\b"))
+    if suffix == ".rst":
+        names.append((rf"{beside}index\.rst$", rf"^\s+{re.escape(stem)}\s*$"))
+    return names
+
+
+def whole(base):
+    """no part of the series names a file, symbol, parameter, attribute or event that only a later one brings"""
+    base_sha, commits = tip(base)
+    parts = base.parts()
+    ends = {parts[patch]: commit for (patch, _), commit in zip(base.series(), commits, strict=True)}
+    added, brings, start = {}, {}, base_sha
+    for part, end in ends.items():
+        added[part], removed = changed_lines(base.tree, start, end)
+        files = git(base.tree, "diff", "--no-renames", "--diff-filter=A", "--name-only", start, end).splitlines()
+        brings[part] = {("the file", path): names_of(path) for path in files}
+        brings[part] |= {thing: names for thing, names in things(added[part]).items() if thing not in things(removed)}
+        start = end
+    for part in ends:
+        later = list(ends)[list(ends).index(part) + 1:]
+        for other, (thing, names) in ((other, item) for other in later for item in brings[other].items()):
+            for path, line in ((path, line) for path, lines in added[part].items() for line in lines):
+                if any(re.search(where, path) and re.search(name, line) for where, name in names):
+                    yield (f"{shorten(base.dir)}: {part} names {' '.join(thing)}, which {other} brings: "
+                           f"{path}: {line.strip()}")
 
 
 # What checkpatch says and we do not follow: both ask about MAINTAINERS at every
@@ -461,9 +530,16 @@ def portable():
                 yield f"{shorten(path)}:{number}: names a path of one machine"
 
 
-PER_BASE = (consistency, messages, parts, mainline, round_trip, mailbox, checkpatch, kernel_doc, prefixes)
-NEEDS_TREE = (round_trip, mailbox, checkpatch, kernel_doc, prefixes)
-OF_PROJECT = (orphans, scripts, portable)
+def parts_table():
+    """docs/how-it-works.md has the parts and patches as they are"""
+    text = parts_page.PAGE.read_text() if parts_page.PAGE.exists() else None
+    if text is not None and parts_page.renewed(text) != text:
+        yield f"{shorten(parts_page.PAGE)}: the table of the parts is not that of the series: 'make parts' writes it"
+
+
+PER_BASE = (consistency, messages, parts, mainline, round_trip, whole, mailbox, checkpatch, kernel_doc, prefixes)
+NEEDS_TREE = (round_trip, whole, mailbox, checkpatch, kernel_doc, prefixes)
+OF_PROJECT = (orphans, scripts, portable, parts_table)
 
 
 def checks():
