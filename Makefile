@@ -98,6 +98,9 @@ series: ## OUT=dir: the complete mailbox series of LINUX=, for git am
 	$(install)
 	@$(KIT) series
 
+parts: ## the table of the parts and patches in docs/how-it-works.md
+	@$(KIT) parts
+
 compare: ## A=6.1 B=6.12: patch by patch, how the series of two kernel bases differ
 	$(install)
 	@$(KIT) compare
@@ -105,4 +108,4 @@ compare: ## A=6.1 B=6.12: patch by patch, how the series of two kernel bases dif
 clean: ## remove out/ and the build directories in work/; the trees stay
 	rm -rf out work/*/build work/*/build-*
 
-.PHONY: help demo vm soak bench fuzz check check-all lint build build-demo tree refresh series compare clean
+.PHONY: help demo vm soak bench fuzz check check-all lint build build-demo tree refresh series parts compare clean

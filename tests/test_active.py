@@ -6,6 +6,7 @@ import re
 import pytest
 
 from cpuhp import scenario
+from cpuhp.numa import two_nodes
 from cpuhp.vm import wait_until
 
 pytestmark = pytest.mark.closer
@@ -149,3 +150,62 @@ def test_kswapd(vm):
         scenario.add(vm, cpu)
         scenario.online(vm, cpu)
         assert kswapd.allowed() == "1"
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=4")
+def test_kswapd_and_an_isolated_cpu(vm, linux):
+    """
+    CPU  0 1 | 2 3
+         x x |       -> 2 added and isolated by a cpuset partition: kswapd does not run there, not after 2 was offline either;
+                        -> 3: kswapd may run there
+    """
+    if linux == "6.1":
+        pytest.skip("6.1 does not tell a kernel thread which CPUs partitions have")
+    kswapd = scenario.Task(vm, int(vm.sh("pidof kswapd0")))
+    scenario.add(vm, 2)
+    scenario.online(vm, 2)
+    assert kswapd.allowed() == "0-2"
+    vm.sh("cd /sys/fs/cgroup && echo +cpuset > cgroup.subtree_control &&"
+          " mkdir alone && cd alone && echo 2 > cpuset.cpus && echo isolated > cpuset.cpus.partition")
+    assert kswapd.allowed() == "0-1,3"
+    scenario.offline(vm, 2)
+    scenario.online(vm, 2)
+    assert kswapd.allowed() == "0-1,3"
+    scenario.add(vm, 3)
+    scenario.online(vm, 3)
+    assert kswapd.allowed() == "0-1,3"
+
+
+def test_kswapd_of_a_node_without_cpus(boot):
+    """
+    node  0     1
+    CPU   0 1 | 2 3
+          x x |       -> 2: the kswapd of node 1 leaves the CPUs of node 0, as on mainline; 3; then as well if 2 is offline,
+                         both are gone, or they come in the other order
+    """
+    words = two_nodes("cpus=2,maxcpus=4,sockets=2,clusters=1,cores=2,threads=1", "0-1", "2-3")
+    with boot(**words) as vm:
+        places = {(entry["props"]["socket-id"], entry["props"]["core-id"]): entry["props"]
+                  for entry in vm.qmp("query-hotpluggable-cpus")}
+
+        def add_and_online(cpu):
+            place = places[(cpu // 2, cpu % 2)]
+            scenario.add(vm, cpu, **{name.replace("-", "_"): value for name, value in place.items()})
+            scenario.online(vm, cpu)
+
+        kswapd = [scenario.Task(vm, int(vm.sh(f"pidof kswapd{node}"))) for node in (0, 1)]
+        assert [task.allowed() for task in kswapd] == ["0-1", "0-3"]
+        add_and_online(2)
+        assert [task.allowed() for task in kswapd] == ["0-1", "2"]
+        add_and_online(3)
+        assert [task.allowed() for task in kswapd] == ["0-1", "2-3"]
+        scenario.offline(vm, 2)
+        scenario.eject(vm, 3)
+        scenario.online(vm, 2)
+        assert [task.allowed() for task in kswapd] == ["0-1", "2"]
+        scenario.eject(vm, 2)
+        add_and_online(3)
+        assert [task.allowed() for task in kswapd] == ["0-1", "3"]
+        scenario.offline(vm, 1)
+        scenario.online(vm, 1)
+        assert [task.allowed() for task in kswapd] == ["0-1", "3"]

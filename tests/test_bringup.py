@@ -1,6 +1,7 @@
 """Rows 11 and 19: a CPU that fails on its way up or down, and who races with an eject."""
 
 import re
+import struct
 import time
 
 import pytest
@@ -12,6 +13,7 @@ pytestmark = pytest.mark.closer
 SMP = "cpus=2,maxcpus=4"
 CPU = 2
 DIRECTORY = f"{scenario.CPU_SYSFS}/cpu{CPU}"
+NOP, BTI_C = (struct.pack("<I", code) for code in (0xd503201f, 0xd503245f))
 RACES = 8
 LONG = 120         # s of races, where lockdep looks on
 
@@ -53,6 +55,31 @@ def test_each_state_fails(vm):
     vm.sh(f"echo {down[-1]} > {DIRECTORY}/hotplug/fail")
     scenario.eject(vm, CPU)
     scenario.add_and_work(vm, CPU)
+
+
+def returns_enodev(image, symbol):
+    """The bytes of a kernel in which a function does nothing but return -ENODEV."""
+    addresses = dict(line.split()[::2][::-1] for line in image.with_name("System.map").read_text().splitlines())
+    offset = int(addresses[symbol], 16) - int(addresses["_text"], 16)
+    code = bytearray(image.read_bytes())
+    while code[offset:offset + 4] in (NOP, BTI_C):      # ftrace and branch targets
+        offset += 4
+    code[offset:offset + 8] = struct.pack("<2I", 0x12800240, 0xd65f03c0)       # mov w0, #-19; ret
+    return bytes(code)
+
+
+def test_cpu_that_boot_cannot_prepare(boot, linux, directory):
+    """
+    CPU  0 1 | 2 3
+         x ? | ? ?     cpu_prepare() of all but the boot CPU fails at boot: none is present then, and none is added later
+    """
+    image = directory / "Image"
+    image.write_bytes(returns_enodev(paths.image(linux), "cpu_psci_cpu_prepare"))
+    with boot(smp=SMP, args=("-kernel", str(image))) as vm:
+        assert vm.masks()["possible"] == {0, 1, 2, 3}
+        assert vm.masks()["present"] == vm.masks()["online"] == vm.cpu_directories() == {0}
+        scenario.refused_add(vm, CPU, rf"CPU{CPU}: cannot be used, as it could not be prepared at boot")
+    image.unlink()
 
 
 def does_not_come_up(vm):

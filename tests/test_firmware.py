@@ -99,14 +99,19 @@ def test_cpu_that_is_there_marked_online_capable(boot, firmware):
         assert vm.masks()["online"] == {0, 1}
 
 
+HEURISTIC = r"4 GICCs with no flag set are hot-pluggable CPUs: the FADT is 6\.3 and names a hypervisor"
+# The FADT; the command line; whether disabled entries are hot-pluggable; what is said of the four, once
 DISABLED_POLICY = {
-    "hypervisor, FADT 6.3": (older, "", True),
-    "hypervisor, FADT 6.5": (lambda fadt: fadt, "", False),
-    "no hypervisor": (lambda fadt: tables.without_hypervisor_vendor(older(fadt)), "", False),
-    "hypervisor, ignore": (older, "arm64.disabled_gicc=ignore", False),
-    "no hypervisor, hotplug": (tables.without_hypervisor_vendor, "arm64.disabled_gicc=hotplug", True),
-    "FADT 6.5, hotplug": (lambda fadt: fadt, "arm64.disabled_gicc=hotplug", True),
-    "hypervisor, auto": (older, "arm64.disabled_gicc=auto", True),
+    "hypervisor, FADT 6.3": (older, "", True, HEURISTIC),
+    "hypervisor, FADT 6.5": (lambda fadt: fadt, "", False, r"4 GICCs with no flag set ignored: the FADT is 6\.5"),
+    "no hypervisor": (lambda fadt: tables.without_hypervisor_vendor(older(fadt)), "", False, None),
+    "hypervisor, ignore": (older, "arm64.disabled_gicc=ignore", False,
+                           r"4 GICCs with no flag set ignored: arm64\.disabled_gicc=ignore"),
+    "no hypervisor, hotplug": (tables.without_hypervisor_vendor, "arm64.disabled_gicc=hotplug", True,
+                               r"4 GICCs with no flag set are hot-pluggable CPUs: arm64\.disabled_gicc=hotplug"),
+    "FADT 6.5, hotplug": (lambda fadt: fadt, "arm64.disabled_gicc=hotplug", True,
+                          r"4 GICCs with no flag set are hot-pluggable CPUs: arm64\.disabled_gicc=hotplug"),
+    "hypervisor, auto": (older, "arm64.disabled_gicc=auto", True, HEURISTIC),
 }
 
 
@@ -116,7 +121,7 @@ def test_policy_for_disabled_entries(boot, firmware, name):
     CPU  0 1 | 2 3 4 5
          x x | - - - -       2-5 disabled: hot-pluggable only where firmware is an older hypervisor's, or when told so
     """
-    edit, append, hotplug = DISABLED_POLICY[name]
+    edit, append, hotplug, line = DISABLED_POLICY[name]
     madt = tables.with_gicc_flags(firmware["APIC"], dict.fromkeys(range(2, 6), DISABLED))
     fadt = edit(firmware["FACP"])
     edited = tables.initrd(madt, *([fadt] if fadt != firmware["FACP"] else []))
@@ -125,6 +130,8 @@ def test_policy_for_disabled_entries(boot, firmware, name):
         masks = vm.masks()
         assert masks["possible"] == (set(range(6)) if hotplug else {0, 1})
         assert masks["present"] == masks["online"] == {0, 1}
+        assert len(scenario.said(vm, "GICCs with no flag set")) == (line is not None)
+        assert line is None or scenario.said(vm, line)
 
 
 def test_ignored_entries_stay_ignored(boot, firmware):

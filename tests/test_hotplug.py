@@ -5,7 +5,6 @@ import re
 import pytest
 
 from cpuhp import scenario
-from cpuhp.cpio import Archive
 from cpuhp.gate import parse_cpus
 from cpuhp.numa import two_nodes
 from cpuhp.scenario import CPU_SYSFS
@@ -236,32 +235,3 @@ def test_eject_cold_plugged_cpu(vm, dialect):
     scenario.eject_cold_plugged(vm, 2)
     assert vm.masks()["present"] == {0, 1}
     scenario.add_and_work(vm, 2)
-
-
-def second_root():
-    """Spec.files: /switch, the first program of a guest that goes on to another root at boot, kernel threads included."""
-    archive = Archive()
-    archive.file("switch", b"""#!/bin/busybox sh
-/bin/busybox mkdir /first
-/bin/busybox mount -t tmpfs first /first
-/bin/busybox cp -a /bin /etc /dev /init /first
-exec /bin/busybox switch_root /first /init
-""", 0o755)
-    return archive.pack()
-
-
-@pytest.mark.part("cost")
-@pytest.mark.vm(smp="cpus=2,maxcpus=4", append="rdinit=/switch", files=second_root())
-def test_root_that_moves(vm):
-    """
-    CPU  0 1 | 2 3
-         x x |         -> 2 comes while another file system is the root, which can be unmounted when the first is it again
-    """
-    vm.sh("""mkdir /second && mount -t tmpfs second /second && cd /second && mkdir first proc sys dev && cp -a /bin . &&
-        mount -t proc proc proc && mount -t sysfs sysfs sys && mount -t devtmpfs devtmpfs dev &&
-        pivot_root /second /second/first""")
-    scenario.add_and_work(vm, 2)
-    vm.sh("pivot_root /first /first/second")
-    vm.sh("cd /second && umount proc sys dev && cd / && umount second")
-    scenario.works(vm, 2)
-    scenario.eject(vm, 2)

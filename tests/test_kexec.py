@@ -2,7 +2,7 @@
 
 import pytest
 
-from cpuhp import elfcore, kexec, scenario
+from cpuhp import elfcore, gate, kexec, paths, scenario
 from cpuhp.agent import GuestError
 
 
@@ -58,6 +58,45 @@ def test_kexec_after_a_cpu_that_did_not_come(boot, linux):
         scenario.eject(vm, 3)
         kexec.reboot(vm)
         assert vm.masks()["online"] == {0, 1, 2}
+
+
+TABLE = 64 << 10        # what a kernel expects to find reserved of an LPI pending table
+
+
+def tables(vm, how):
+    """The LPI pending tables, by CPU, of which the log says how they came to be."""
+    lines = scenario.said(vm, rf"GICv3: CPU\d+: using {how} LPI pending table @")
+    return {int(line.split("CPU")[1].split(":")[0]): int(line.split("@")[1], 16) for line in lines}
+
+
+def reserved(vm):
+    """The ranges of memory that /proc/iomem calls reserved, as (first, last)."""
+    lines = vm.sh("cat /proc/iomem").splitlines()
+    return [tuple(int(end, 16) for end in line.split()[0].split("-")) for line in lines if line.endswith(": reserved")]
+
+
+def test_pending_tables_of_another_kernel(boot, linux):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2; kexec of the unpatched kernel, and back: each finds reserved what the other used for LPIs that are
+                       pending, also for 2, whose table is shorter than others expect
+    """
+    args = (*kexec.disks(linux), *kexec.disk("unpatched", paths.image(linux, "base"), "readonly=on"))
+    with boot(smp="cpus=2,maxcpus=4", args=args) as vm:
+        scenario.add(vm, 2)
+        scenario.online(vm, 2)
+        first = tables(vm, "allocated")
+        assert set(first) == {0, 1, 2}
+        for kernel in ("vdc", "vda"):
+            kexec.reboot(vm, kernel=kernel)
+            assert not gate.log_complaints(vm.dmesg())
+            found = tables(vm, "reserved")
+            assert set(found) >= {0, 1}
+            assert all(found[cpu] == first[cpu] for cpu in found)
+            assert all(any(start <= table and table + TABLE - 1 <= end for start, end in reserved(vm))
+                       for table in first.values())
+        assert set(found) == {0, 1, 2}
+        scenario.works(vm, 2)
 
 
 # What a deliberate panic says

@@ -15,12 +15,13 @@ SLOW = int(paths.patient(2))     # s
 
 NAMES = """
 Name (\\FSTA, 0xFF)     // what _STA says, if not this
-Name (\\FEJ0, 0)        // _EJ0: 0 works, 1 does nothing, 2 fails, 3 is slow, 4 works and fails
+Name (\\FEJ0, 0)        // _EJ0: 0 works, 1 does nothing, 2 fails, 3 is slow, 4 works and fails, 5 is very slow
 """
 EJ0 = f"""
 If (\\FEJ0 == 1) {{ Return (0) }}
 If (\\FEJ0 == 2) {{ Divide (1, \\FEJ0 - 2, Local0, Local1) }}
 If (\\FEJ0 == 3) {{ {"Sleep (1000) " * SLOW}}}
+If (\\FEJ0 == 5) {{ {"Sleep (1000) " * 10 * SLOW}}}
 CEJ0 (0x02)
 If (\\FEJ0 == 4) {{ Divide (1, \\FEJ0 - 4, Local0, Local1) }}
 """
@@ -126,6 +127,70 @@ def test_slow_eject(boot):
         scenario.wait_gone(vm, CPU, since)
 
 
+@pytest.mark.parametrize("state", ["online", "offline"])
+@pytest.mark.parametrize("mood", [1, 2])
+def test_refused_eject_changes_nothing(boot, mood, state):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, online or put offline; _EJ0 does nothing, or fails: 2 is in the state that it was in, has the same
+                       directory with the same settings, and user space is told of no other CPU
+    """
+    directory = f"{scenario.CPU_SYSFS}/cpu{CPU}"
+
+    def look():
+        return vm.sh(f"stat -c %i {directory} {directory}/hotplug; cat {directory}/power/pm_qos_resume_latency_us"
+                     f" {directory}/online")
+
+    with boot(smp=SMP, tables=with_moods("online-capable", [f"\\FEJ0 = {mood}"], ["\\FEJ0 = 0"])) as vm:
+        scenario.add_and_work(vm, CPU)
+        if state == "offline":
+            scenario.offline(vm, CPU)
+        vm.sh(f"echo 123 > {directory}/power/pm_qos_resume_latency_us")
+        before = look()
+        press(vm)
+        with scenario.cpu_uevents(vm) as uevents:
+            assert scenario.refused_eject(vm, CPU) != scenario.OST_SUCCESS
+            assert look() == before
+        assert uevents == ([f"offline cpu{CPU}", f"online cpu{CPU}"] if state == "online" else [])
+        press(vm)
+        scenario.eject(vm, CPU)
+        scenario.add_and_work(vm, CPU)
+
+
+def test_reboot_during_a_slow_eject(boot):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2; _EJ0 takes long, and the guest reboots meanwhile: it does not wait for _EJ0
+    """
+    with boot(smp=SMP, tables=with_moods("online-capable", ["\\FEJ0 = 5"]), reboots=True) as vm:
+        scenario.add_and_work(vm, CPU)
+        press(vm)
+        since = scenario.request_eject(vm, CPU)
+        scenario.wait_until("the eject to begin", lambda: vm.osts(CPU, since))
+        scenario.wait_until("CPU 2 to be offline", lambda: CPU not in vm.masks()["online"])
+        vm.sh("(sleep 0.2; reboot -f) > /dev/null 2>&1 &")
+        vm.wait_event("RESET", since)
+        assert not vm.events_since(since, "DEVICE_DELETED")
+        vm.wait_boot()
+        scenario.works(vm, 1)
+
+
+def test_suspend_during_a_slow_eject(boot):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2; _EJ0 takes long, and the guest is to sleep meanwhile: it will not, and 2 is ejected
+    """
+    with boot(smp=SMP, tables=with_moods("online-capable", ["\\FEJ0 = 5"])) as vm:
+        scenario.add_and_work(vm, CPU)
+        press(vm)
+        since = scenario.request_eject(vm, CPU)
+        scenario.wait_until("CPU 2 to be offline", lambda: CPU not in vm.masks()["online"])
+        assert vm.run("echo freeze > /sys/power/state").status != 0
+        assert not vm.events_since(since, "DEVICE_DELETED")
+        scenario.wait_gone(vm, CPU, since)
+        scenario.works(vm, 1)
+
+
 # What _MAT returns; what the log says
 SHORT = {
     "2 bytes": "0x0B, 0x50",
@@ -158,7 +223,7 @@ def test_mat_that_is_no_gicc(boot, name):
     """
     with boot(smp=SMP, dialect="disabled", tables=with_mat(SHORT[name]), leaks=True) as vm:
         scenario.add(vm, CPU)
-        assert scenario.said(vm, r"_MAT of UID 2 is no GICC, going by the MADT")
+        assert scenario.said(vm, r"_MAT of UID 2 is not a GICC, ignored")
         scenario.online(vm, CPU)
         scenario.works(vm, CPU)
         scenario.eject(vm, CPU)
@@ -170,7 +235,7 @@ def test_mat_of_another_cpu(boot):
          x x |         -> 2, whose _MAT is that of 3: refused, and named; 3 works
     """
     with boot(smp=SMP, dialect="disabled", tables=with_mat(FOREIGN)) as vm:
-        scenario.refused_add(vm, CPU, r"_MAT is not that of UID 2, MPIDR 0x2")
+        scenario.refused_add(vm, CPU, r"_MAT does not match UID 2, MPIDR 0x2 of the MADT, CPU refused")
         scenario.add_and_work(vm, 3)
 
 
@@ -187,7 +252,7 @@ def test_bus_check_of_a_refused_cpu(boot):
         return button.edit(text, *[[(button.CONTAINER, BUS_CHECK, 1)]] * 2)
 
     with boot(smp=SMP, dialect="disabled", tables=with_mat(FOREIGN, also=edit)) as vm:
-        scenario.refused_add(vm, CPU, r"_MAT is not that of UID 2, MPIDR 0x2")
+        scenario.refused_add(vm, CPU, r"_MAT does not match UID 2, MPIDR 0x2 of the MADT, CPU refused")
         since = vm.mark()
         press(vm)
         assert scenario.answer(vm, 3, since) != scenario.OST_SUCCESS
@@ -204,7 +269,7 @@ def test_mat_of_another_cpu_at_boot(boot):
          x x |         1's _MAT is that of 3: said; it runs all the same -> 1 is ejected, offline first
     """
     with boot(smp=SMP, dialect="disabled", tables=with_mat(FOREIGN, 1)) as vm:
-        assert scenario.said(vm, r"_MAT is not that of UID 1, MPIDR 0x1, going by the MADT")
+        assert scenario.said(vm, r"_MAT does not match UID 1, MPIDR 0x1 of the MADT, ignored")
         scenario.works(vm, 1)
         scenario.eject_cold_plugged(vm, 1)
         assert scenario.said(vm, r"psci: CPU1 killed")

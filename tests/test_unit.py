@@ -86,7 +86,10 @@ def test_inventory(inventory, directory, name):
     table.write_bytes(madt.load(name))
     transcript = (madt.DATA / f"{name}.inventory").read_text()
     commands = [line for line in transcript.splitlines() if line.startswith("$ ")]
-    today = "".join(f"{line}\n" + run(inventory, *line.split()[2:-1], table) for line in commands)
+    today = ""
+    for line in commands:
+        fadt, hypervisor, disabled, boot, _, *limit = line.split()[2:]
+        today += f"{line}\n" + run(inventory, fadt, hypervisor, disabled, boot, table, *limit)
     (directory / f"{name}.inventory").write_text(today)
     assert commands and today == transcript
 

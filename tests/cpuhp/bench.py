@@ -54,7 +54,10 @@ def free_kb(vm: VM) -> int:
 # Of /proc/meminfo; and what no line of it has, but the kernel's log tells
 MEMINFO = ("Percpu", "Slab", "KernelStack", "PageTables")
 LOGGED = {"log buffer": r"log_buf_len: (\d+) bytes", "futex hash": r"futex hash table entries: .*, (\d+) bytes"}
-ACCOUNTS = (*MEMINFO, *LOGGED)
+PENDING = "LPI pending tables"     # which the GIC has one of for each possible CPU
+ACCOUNTS = (*MEMINFO, *LOGGED, PENDING)
+PENDING_KB = 64
+PENDING_KB_ABSENT = 8               # without what the GIC has no use for
 # The log's buffer has a struct prb_desc and a struct printk_info for each 32 bytes of text
 LOG_FACTOR = 1 + (24 + 88) / 32
 
@@ -68,6 +71,9 @@ def accounts_kb(vm: VM) -> dict[str, float]:
         match = re.search(pattern, log)
         found[name] = int(match[1]) / 1024 if match else 0      # with few CPUs the log has the buffer that is linked in
     found["log buffer"] *= LOG_FACTOR
+    masks = vm.masks()
+    present = len(masks["present"])
+    found[PENDING] = present * PENDING_KB + (len(masks["possible"]) - present) * PENDING_KB_ABSENT
     return found
 
 

@@ -15,14 +15,14 @@ def disks(linux: str) -> tuple[str, ...]:
     return (*disk("kernel", paths.image(linux), "readonly=on"), *disk("initrd", paths.INITRAMFS, "readonly=on"))
 
 
-def load(vm: VM, append: str = "", crash: bool = False) -> None:
-    """Load the kernel, to start it by reboot() or when this one panics; it gets the command line of this one, and more."""
-    vm.sh("cd /tmp; cat /dev/vda > Image; cat /dev/vdb > initrd;"
+def load(vm: VM, append: str = "", crash: bool = False, kernel: str = "vda") -> None:
+    """Load the kernel on a disk, to start it by reboot() or when this one panics; it gets this one's command line, and more."""
+    vm.sh(f"cd /tmp; cat /dev/{kernel} > Image; cat /dev/vdb > initrd;"
           f" kexec {'-p ' if crash else ''}Image initrd \"$(sed 's/crashkernel=[^ ]*//' /proc/cmdline) {append}\"")
 
 
-def reboot(vm: VM, append: str = "") -> None:
+def reboot(vm: VM, append: str = "", kernel: str = "vda") -> None:
     """The running kernel starts the next one; returns when that has booted."""
-    load(vm, append)
+    load(vm, append, kernel=kernel)
     vm.sh("(sleep 0.2; kexec -e) > /dev/null 2>&1 &")
     vm.wait_boot()

@@ -25,7 +25,8 @@ BROKEN = {
     "a _MAT that is too short": ("len < GICC_MIN_LENGTH ||", ""),
     "a _MAT that is cut off": (" || mat->header.length > len", ""),
     "an MPIDR that none can have": ("return !(mpidr & ~MPIDR_HWID_BITMASK);", "return true;"),
-    "a UID that is taken": ("if (gicc_classify(gicc) != GICC_ENABLED)\n\t\t\treturn;", ""),
+    "a UID that is taken": ("if (gicc_classify(gicc) != GICC_ENABLED)\n\t\t\treturn false;", ""),
+    "the order of the MADT": ("if (nr <= inv->nr_enabled)", "if (nr)"),
 }
 
 _QEMU = {"QEMU with our series": True, "unpatched QEMU": False}

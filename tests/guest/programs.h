@@ -2,6 +2,7 @@
 PROGRAM(agent)
 PROGRAM(bpfcount)
 PROGRAM(fifo)
+PROGRAM(fragment)
 PROGRAM(init)
 PROGRAM(kexec)
 PROGRAM(oncpu)

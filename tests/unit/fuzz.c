@@ -7,7 +7,8 @@
 
 /* An input: this, then the MADT behind its table header, then the _MAT */
 struct input {
-	u8 policy;	/* bits 0-1: disabled, 2: hotplug, 3: a hypervisor */
+	u8 policy;	/* bits 0-1: disabled, 2: hotplug, 3: a hypervisor,
+			 * 4-7: ids that can be used, 0: as many as room */
 	u8 fadt;	/* version, a nibble each */
 	u8 room;	/* for CPUs, less one */
 	u8 beyond;	/* bytes behind the table's length */
@@ -63,6 +64,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	size -= in.mat;
 
 	inv.max = 1 + in.room % ROOM;
+	inv.limit = in.policy >> 4 ? min_t(u32, in.policy >> 4, inv.max) :
+				     inv.max;
 	policy.disabled = (in.policy & 3) % (ACPI_GICC_DISABLED_HOTPLUG + 1);
 	policy.hotplug = in.policy & 4;
 	policy.hypervisor_id = in.policy & 8 ? 1 : 0;

@@ -53,10 +53,29 @@ static void check_report(enum acpi_gicc_problem problem,
 		memcpy(&read, gicc, GICC_MIN_LENGTH);
 }
 
-static void check_inventory(const struct acpi_gicc_inventory *inv, u64 boot,
+/* The ids that the kernel uses, but that of the boot CPU, are in MADT order */
+static void check_order(const struct acpi_gicc_inventory *inv,
+			const struct acpi_table_madt *madt)
+{
+	const u8 *table = (const void *)madt;
+	u32 at = sizeof(*madt), end = madt->header.length;
+	unsigned int id = 1, nr = min(inv->nr, inv->limit);
+
+	while (id < nr) {
+		must(at + 1 < end && table[at + 1], "ids are in MADT order");
+		if (table[at] == ACPI_MADT_TYPE_GENERIC_INTERRUPT &&
+		    table[at + 1] >= GICC_MIN_LENGTH &&
+		    !memcmp(&inv->gicc[id], table + at, GICC_MIN_LENGTH))
+			id++;
+		at += table[at + 1];
+	}
+}
+
+static void check_inventory(const struct acpi_gicc_inventory *inv,
+			    const struct acpi_table_madt *madt, u64 boot,
 			    const struct acpi_gicc_policy *policy)
 {
-	unsigned int id = inv->boot_found ? 0 : 1;
+	unsigned int id = inv->boot_found ? 0 : 1, enabled = 1;
 
 	must(inv->nr >= 1 && inv->nr <= inv->max, "1 <= nr <= max");
 	must(inv->nr_enabled >= 1 && inv->nr_enabled <= inv->nr,
@@ -74,15 +93,25 @@ static void check_inventory(const struct acpi_gicc_inventory *inv, u64 boot,
 		must(acpi_gicc_find_mpidr(inv, mpidr) == (int)id,
 		     "an MPIDR has one id");
 		must(found >= 0 && found <= (int)id, "a UID is found");
-		must(found == (int)id || id < inv->nr_enabled,
+		must(acpi_gicc_hotpluggable(inv, id) ==
+		     (id && !(flags & ACPI_MADT_ENABLED)),
+		     "what is not enabled is hot-pluggable");
+		must(found == (int)id || !acpi_gicc_hotpluggable(inv, id),
 		     "the UID of a hot-pluggable CPU is its own");
-		must(!id || !(flags & ACPI_MADT_ENABLED) ==
-		     (id >= inv->nr_enabled), "enabled CPUs come first");
-		must(id < inv->nr_enabled ||
+		must(!acpi_gicc_hotpluggable(inv, id) ||
 		     (flags & ACPI_MADT_GICC_ONLINE_CAPABLE) ||
-		     policy->disabled != ACPI_GICC_DISABLED_IGNORE,
+		     inv->disabled_hotplug,
 		     "disabled entries are ignored where they shall be");
+		enabled += id && !acpi_gicc_hotpluggable(inv, id);
+		/* A CPU is left out only if no absent one is used instead */
+		must(id < inv->limit || acpi_gicc_hotpluggable(inv, id) ||
+		     enabled == id + 1, "absent CPUs are left out first");
 	}
+	must(enabled == inv->nr_enabled, "the enabled CPUs are counted");
+	must(!inv->disabled_hotplug ||
+	     policy->disabled != ACPI_GICC_DISABLED_IGNORE,
+	     "disabled entries are ignored if so wanted");
+	check_order(inv, madt);
 }
 
 static void free_inventory(const struct acpi_gicc_inventory *inv)
@@ -96,16 +125,17 @@ static void build_into(struct acpi_gicc_inventory *inv, u8 fill,
 		       const struct acpi_gicc_policy *policy,
 		       acpi_gicc_report_fn report)
 {
-	unsigned int max = inv->max;
+	unsigned int max = inv->max, limit = inv->limit;
 
 	memset(inv, fill, sizeof(*inv));
 	inv->max = max;
+	inv->limit = limit;
 	inv->gicc = malloc(max * sizeof(*inv->gicc));
 	memset(inv->gicc, fill, max * sizeof(*inv->gicc));
 	inv->index = malloc(ACPI_GICC_INDEX(max) * sizeof(*inv->index));
 	memset(inv->index, fill, ACPI_GICC_INDEX(max) * sizeof(*inv->index));
 	acpi_gicc_build(inv, madt, boot, policy, report);
-	check_inventory(inv, boot, policy);
+	check_inventory(inv, madt, boot, policy);
 }
 
 /* The inventory of a table; built twice, as nothing of it may be left over */
@@ -114,12 +144,16 @@ static void build_checked(struct acpi_gicc_inventory *inv,
 			  const struct acpi_gicc_policy *policy,
 			  acpi_gicc_report_fn report)
 {
-	struct acpi_gicc_inventory again = { .max = inv->max };
+	struct acpi_gicc_inventory again = {
+		.max = inv->max, .limit = inv->limit
+	};
 
 	build_into(inv, 0, madt, boot, policy, report);
 	build_into(&again, 0xff, madt, boot, policy, check_report);
 	must(inv->nr == again.nr && inv->nr_enabled == again.nr_enabled &&
 	     inv->nr_no_hotplug == again.nr_no_hotplug &&
+	     inv->nr_disabled == again.nr_disabled && inv->rule == again.rule &&
+	     inv->disabled_hotplug == again.disabled_hotplug &&
 	     inv->boot_found == again.boot_found && inv->gicv3 == again.gicv3 &&
 	     !memcmp(inv->gicc, again.gicc, inv->nr * sizeof(*inv->gicc)),
 	     "the same table gives the same inventory");

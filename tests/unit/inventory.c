@@ -2,11 +2,12 @@
 /*
  * What acpi_gicc_build() makes of the MADT in a file, as text.
  *
- *	inventory FADT HYPERVISOR DISABLED BOOT-MPIDR FILE [MUTATIONS SEED]
+ *	inventory FADT HYPERVISOR DISABLED BOOT-MPIDR FILE [LIMIT]
+ *	inventory FADT HYPERVISOR DISABLED BOOT-MPIDR FILE MUTATIONS SEED
  *
- * such as `inventory 6.3 QEMU auto 0x0 apic.bin`; "-" is no hypervisor. With
- * MUTATIONS, the table is damaged so many times instead, and what must hold
- * for any table is checked.
+ * such as `inventory 6.3 QEMU auto 0x0 apic.bin`; "-" is no hypervisor, LIMIT
+ * is nr_cpus=. With MUTATIONS, the table is damaged so many times instead, and
+ * what must hold for any table is checked.
  */
 #include "gicc_check.h"
 
@@ -72,9 +73,11 @@ static void print(const struct acpi_gicc_inventory *inv)
 	if (!inv->boot_found)
 		puts("0: not in the table");
 	for (id = inv->boot_found ? 0 : 1; id < inv->nr; id++)
-		printf("%u: uid %u mpidr 0x%llx %s\n", id, inv->gicc[id].uid,
+		printf("%u: uid %u mpidr 0x%llx %s%s\n", id, inv->gicc[id].uid,
 		       (unsigned long long)inv->gicc[id].arm_mpidr,
-		       id < inv->nr_enabled ? "enabled" : "hot-pluggable");
+		       acpi_gicc_hotpluggable(inv, id) ?
+		       "hot-pluggable" : "enabled",
+		       id < inv->limit ? "" : ", left out");
 }
 
 /* Damage: bytes, lengths of entries, the end cut off */
@@ -133,6 +136,7 @@ static void run_mutations(const u8 *madt, u32 size, u64 boot,
 		u32 length = size;
 		u8 *damaged = copy(madt, size);
 
+		inv.limit = nr % 3 ? inv.max : 1 + nr % inv.max % 6;
 		mutate(damaged, &length);
 		policy->disabled = rand() % 3;
 		build(&inv, damaged, length, boot, policy);
@@ -151,13 +155,13 @@ int main(int argc, char **argv)
 		[ACPI_GICC_DISABLED_HOTPLUG] = "hotplug",
 	};
 	struct acpi_gicc_policy policy = { .hotplug = true };
-	struct acpi_gicc_inventory inv = { .max = ROOM };
+	struct acpi_gicc_inventory inv = { .max = ROOM, .limit = ROOM };
 	size_t size;
 	u64 boot;
 	u8 *madt;
 
-	if (argc != 6 && argc != 8)
-		die("FADT HYPERVISOR DISABLED BOOT-MPIDR FILE [MUTATIONS SEED]");
+	if (argc < 6 || argc > 8)
+		die("FADT HYPERVISOR DISABLED BOOT-MPIDR FILE [LIMIT | MUTATIONS SEED]");
 	if (sscanf(argv[1], "%hhu.%hhu", &policy.fadt_major,
 		   &policy.fadt_minor) != 2)
 		die("no FADT version");
@@ -175,6 +179,8 @@ int main(int argc, char **argv)
 		run_mutations(madt, size, boot, &policy, atoi(argv[6]));
 		return 0;
 	}
+	if (argc == 7)
+		inv.limit = atoi(argv[6]);
 	if (((struct acpi_table_header *)madt)->length != size)
 		die("the table's length is not the file's");
 	build(&inv, madt, size, boot, &policy);

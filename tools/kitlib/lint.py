@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import build, tree
+from . import build, parts as parts_page, tree
 from .common import (OUT, PARTS, ROOT, KINDS, Error, Progress, bases, git, given, lock, logged, run, shorten)
 
 LINT = OUT / "lint"
@@ -530,9 +530,16 @@ def portable():
                 yield f"{shorten(path)}:{number}: names a path of one machine"
 
 
+def parts_table():
+    """docs/how-it-works.md has the parts and patches as they are"""
+    text = parts_page.PAGE.read_text() if parts_page.PAGE.exists() else None
+    if text is not None and parts_page.renewed(text) != text:
+        yield f"{shorten(parts_page.PAGE)}: the table of the parts is not that of the series: 'make parts' writes it"
+
+
 PER_BASE = (consistency, messages, parts, mainline, round_trip, whole, mailbox, checkpatch, kernel_doc, prefixes)
 NEEDS_TREE = (round_trip, whole, mailbox, checkpatch, kernel_doc, prefixes)
-OF_PROJECT = (orphans, scripts, portable)
+OF_PROJECT = (orphans, scripts, portable, parts_table)
 
 
 def checks():

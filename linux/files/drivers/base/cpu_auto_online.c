@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What becomes of CPUs that firmware adds to the running system
+ * Policy for CPUs that firmware adds to the running system
  *
- * Usually userspace brings them online. Where there is nobody who would, in a
- * guest without udev for example, the kernel can do it as it adds them:
+ * By default user space brings them online. In a guest without udev, for
+ * example, the kernel can do so when it adds them:
  * /sys/devices/system/cpu/auto_online, or cpuhp_default_state= at boot.
  */
 
@@ -61,11 +61,11 @@ static int __init setup_default_state(char *str)
 __setup("cpuhp_default_state=", setup_default_state);
 
 /**
- * cpu_auto_online - bring a CPU online that was just added, if so wanted
- * @dev: its CPU device, registered and offline
+ * cpu_auto_online - bring a hot-added CPU online if the policy says so
+ * @dev: CPU device, registered and offline
  *
- * A CPU that cannot be brought online stays as it is: it was added all the
- * same, and the next attempt may succeed.
+ * If the CPU cannot be brought online, it stays present and offline. A later
+ * attempt may succeed.
  *
  * Context: process context, device_hotplug_lock held.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What becomes of CPUs that firmware adds to the running system.
+ * Policy for CPUs that firmware adds to the running system.
  */
 #ifndef _LINUX_CPU_AUTO_ONLINE_H
 #define _LINUX_CPU_AUTO_ONLINE_H

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include <acpi/acpi.h>
+#include <linux/minmax.h>
 
 typedef u64 phys_cpuid_t;
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-#define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 
 #endif

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CPUs that firmware adds to and takes from a running machine
+ * Hot-add and eject of CPUs through ACPI
  *
- * Every CPU of the GICC inventory is possible from boot on: it has a logical
- * id, an MPIDR, per-CPU areas and a redistributor. Only "present" changes,
- * and it follows firmware, see "CPU hotplug through ACPI" in the arm64
- * documentation.
+ * All CPUs of the GICC inventory are possible: each has a logical id, an MPIDR,
+ * per-CPU areas and a redistributor since boot. Only cpu_present_mask changes.
+ * It follows firmware, see "CPU hotplug through ACPI" in the documentation of
+ * arm64.
  */
 
 #define pr_fmt(fmt) "ACPI: CPU hotplug: " fmt
@@ -24,10 +24,11 @@
 #include <acpi/processor.h>
 #include <asm/acpi.h>
 #include <asm/cpu.h>
+#include <asm/cputype.h>
 #include <asm/smp_plat.h>
 
 /**
- * acpi_map_cpu - make a CPU present that firmware has added, or has at boot
+ * acpi_map_cpu - make a CPU present
  * @handle: its processor device
  * @physid: its MPIDR
  * @acpi_id: its ACPI Processor UID
@@ -35,9 +36,9 @@
  *
  * Context: process context, cpu_add_remove_lock and cpu_hotplug_lock held for
  * writing.
- * Return: 0; -EINVAL if this kernel has no logical id for the CPU or was told
- * not to use it, -EEXIST if the CPU is registered, -ENODEV if boot could not
- * use it, -ENXIO if the CPU's redistributor cannot be reached.
+ * Return: 0. -EINVAL if the CPU has no logical id or the command line forbids
+ * to use it, -EEXIST if the CPU is registered, -ENODEV if the CPU could not be
+ * prepared or failed to start at boot, -ENXIO if it has no redistributor.
  */
 int acpi_map_cpu(acpi_handle handle, phys_cpuid_t physid, u32 acpi_id,
 		 int *pcpu)
@@ -46,7 +47,7 @@ int acpi_map_cpu(acpi_handle handle, phys_cpuid_t physid, u32 acpi_id,
 
 	if (cpu < 0 || !cpu_possible(cpu) ||
 	    (!setup_max_cpus && !cpu_present(cpu))) {
-		/* What boot leaves out is nobody's surprise */
+		/* At boot, CPUs that the command line leaves out are no error. */
 		if (system_state == SYSTEM_RUNNING)
 			pr_err("CPU with UID %u, MPIDR 0x%llx cannot be used: nr_cpus=, maxcpus=0 or nosmp\n",
 			       acpi_id, physid);
@@ -56,7 +57,15 @@ int acpi_map_cpu(acpi_handle handle, phys_cpuid_t physid, u32 acpi_id,
 	if (get_cpu_device(cpu))
 		return -EEXIST;
 
-	/* Boot had it and gave it up: it cannot be used */
+	/* smp_prepare_cpus() could not prepare it. */
+	if (cpu_logical_map(cpu) == INVALID_HWID) {
+		if (system_state == SYSTEM_RUNNING)
+			pr_err("CPU%d: cannot be used, as it could not be prepared at boot\n",
+			       cpu);
+		return -ENODEV;
+	}
+
+	/* An enabled CPU that is not present at boot failed to start. */
 	if (!cpu_present(cpu) && !acpi_cpu_hotpluggable(cpu) &&
 	    system_state < SYSTEM_RUNNING)
 		return -ENODEV;
@@ -76,8 +85,8 @@ int acpi_map_cpu(acpi_handle handle, phys_cpuid_t physid, u32 acpi_id,
  * acpi_unmap_cpu - undo acpi_map_cpu()
  * @cpu: logical id of a CPU that is not registered
  *
- * The id keeps its MPIDR, UID and node, for when the CPU comes back. A CPU
- * that boot brought up, and that could not be registered then, keeps running.
+ * The id keeps its MPIDR, UID and node for the next hot-add. A CPU that was
+ * brought up at boot and could not be registered stays present, as it runs.
  *
  * Context: process context, cpu_add_remove_lock and cpu_hotplug_lock held for
  * writing.
@@ -91,27 +100,12 @@ int acpi_unmap_cpu(int cpu)
 }
 
 /*
- * A CPU that is added after the scan of the namespace and before the Generic
- * Event Device has its handler: its event is lost where the interrupt is edge
- * triggered, as the GIC takes it for a level until it is told.
- */
-static void __init add_missed_cpu(acpi_handle handle, int cpu)
-{
-	u32 status = ACPI_OST_SC_NON_SPECIFIC_FAILURE;
-
-	acpi_bus_scan(handle);
-	if (cpu_present(cpu))
-		status = ACPI_OST_SC_SUCCESS;
-	acpi_evaluate_ost(handle, ACPI_NOTIFY_DEVICE_CHECK, status, NULL);
-}
-
-/*
- * A CPU that the MADT calls enabled, and that was ejected before this kernel
- * was started with kexec: firmware has not written the MADT anew since.
+ * The MADT says that a CPU is enabled, but its _STA says that it is not there:
+ * it was ejected before kexec started this kernel. The MADT does not change.
  */
 static void __init drop_ejected_cpu(int cpu)
 {
-	pr_info("CPU%d: enabled in the MADT, but not there any more\n", cpu);
+	pr_info("CPU%d: enabled in the MADT, but no longer there\n", cpu);
 
 	cpu_maps_update_begin();
 	cpus_write_lock();
@@ -124,39 +118,34 @@ static void __init drop_ejected_cpu(int cpu)
 	cpu_maps_update_done();
 }
 
-/* Boot went by the MADT, the scan by _STA: what they disagree on is settled. */
-static acpi_status __init settle_cpu(acpi_handle handle, u32 level,
-				     void *context, void **retval)
+/* Make cpu_present_mask agree with _STA where only the MADT set it. */
+static acpi_status __init check_enabled_cpu(acpi_handle handle, u32 level,
+					    void *context, void **retval)
 {
 	struct acpi_device *adev = acpi_fetch_acpi_dev(handle);
 	unsigned long long uid, sta;
-	bool there;
 	int cpu;
 
-	if (!adev || strcmp(acpi_device_hid(adev), ACPI_PROCESSOR_DEVICE_HID) ||
+	if (!adev || adev->handler ||
+	    strcmp(acpi_device_hid(adev), ACPI_PROCESSOR_DEVICE_HID) ||
 	    ACPI_FAILURE(acpi_evaluate_integer(handle, "_UID", NULL, &uid)) ||
 	    ACPI_FAILURE(acpi_bus_get_status_handle(handle, &sta)))
 		return AE_OK;
 
 	cpu = get_cpu_for_acpi_id(uid);
-	if (cpu < 0)
+	if (cpu < 0 || !cpu_present(cpu) || cpu_online(cpu))
 		return AE_OK;
 
-	there = (sta & ACPI_STA_DEVICE_PRESENT) &&
-		(sta & ACPI_STA_DEVICE_ENABLED);
-	if (there && !cpu_present(cpu) && acpi_cpu_hotpluggable(cpu))
-		add_missed_cpu(handle, cpu);
-	else if (!there && cpu_present(cpu) && !cpu_online(cpu) &&
-		 !adev->handler)
+	if (!(sta & ACPI_STA_DEVICE_PRESENT) ||
+	    !(sta & ACPI_STA_DEVICE_ENABLED))
 		drop_ejected_cpu(cpu);
 	return AE_OK;
 }
 
 /*
- * Firmware may mark every CPU but the boot CPU online-capable, also those that
- * are there from the start, and after kexec the MADT still says so of what was
- * hot-added before. The scan of the namespace has found them by now: to
- * userspace they are CPUs like any other that was there at boot.
+ * Bring hot-pluggable CPUs online that are there at boot. Some firmware marks
+ * all CPUs but the boot CPU online-capable. After kexec, CPUs that were
+ * hot-added before are still online-capable in the MADT.
  */
 static void __init online_cpus_found_by_scan(void)
 {
@@ -177,6 +166,10 @@ static void __init online_cpus_found_by_scan(void)
 	}
 }
 
+/*
+ * This runs after acpi_init(), which scans the namespace, and before drivers
+ * are initialized, as they size their queues by the number of online CPUs.
+ */
 static int __init acpi_cpu_hotplug_init(void)
 {
 	if (acpi_disabled || !acpi_cpu_hotplug_possible() || !setup_max_cpus)
@@ -186,7 +179,7 @@ static int __init acpi_cpu_hotplug_init(void)
 
 	acpi_scan_lock_acquire();
 	acpi_walk_namespace(ACPI_TYPE_DEVICE, ACPI_ROOT_OBJECT, ACPI_UINT32_MAX,
-			    settle_cpu, NULL, NULL, NULL);
+			    check_enabled_cpu, NULL, NULL, NULL);
 	acpi_scan_lock_release();
 
 	online_cpus_found_by_scan();
@@ -194,4 +187,4 @@ static int __init acpi_cpu_hotplug_init(void)
 	unlock_device_hotplug();
 	return 0;
 }
-late_initcall(acpi_cpu_hotplug_init);
+subsys_initcall_sync(acpi_cpu_hotplug_init);

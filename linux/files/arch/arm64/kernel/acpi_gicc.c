@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The CPUs that ACPI describes: logical ids, MPIDRs and UIDs
+ * Logical ids, MPIDRs and UIDs of the CPUs in the MADT
  */
 
 #define pr_fmt(fmt) "ACPI: MADT: " fmt
@@ -15,6 +15,7 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 
+#include <acpi/processor.h>
 #include <asm/acpi.h>
 #include <asm/cputype.h>
 #include <asm/smp_plat.h>
@@ -57,7 +58,7 @@ static void __init report_problem(enum acpi_gicc_problem problem,
 
 	switch (problem) {
 	case ACPI_GICC_BAD_SUBTABLE:
-		pr_err(FW_BUG "bad length of the entry at offset %u, nothing after it is used\n",
+		pr_err(FW_BUG "entry at offset %u has an invalid length, the entries after it are ignored\n",
 		       offset);
 		break;
 	case ACPI_GICC_SHORT:
@@ -85,8 +86,44 @@ static void __init report_problem(enum acpi_gicc_problem problem,
 		dropped++;
 		break;
 	case ACPI_GICC_BOTH_FLAGS:
-		pr_warn(FW_BUG "CPU UID %u, MPIDR 0x%llx is enabled and online-capable, taken as enabled\n",
+		pr_warn(FW_BUG "CPU UID %u, MPIDR 0x%llx is enabled and online-capable, used as enabled\n",
 			uid, mpidr);
+		break;
+	}
+}
+
+/*
+ * Say how many GICCs with no flag set are taken as hot-pluggable CPUs, or were
+ * ignored on a machine that may have meant them as such, and by which rule.
+ */
+static void __init report_disabled(const struct acpi_gicc_policy *policy)
+{
+	if (!inventory.nr_disabled)
+		return;
+
+	switch (inventory.rule) {
+	case ACPI_GICC_BY_POLICY:
+		pr_info("%u GICCs with no flag set %s: arm64.disabled_gicc=%s\n",
+			inventory.nr_disabled,
+			inventory.disabled_hotplug ?
+			"are hot-pluggable CPUs" : "ignored",
+			inventory.disabled_hotplug ? "hotplug" : "ignore");
+		break;
+	case ACPI_GICC_BY_BARE_METAL:
+		break;
+	case ACPI_GICC_BY_FADT_VERSION:
+		pr_info("%u GICCs with no flag set ignored: the FADT is %u.%u, which has online-capable\n",
+			inventory.nr_disabled, policy->fadt_major,
+			policy->fadt_minor);
+		break;
+	case ACPI_GICC_BY_ONLINE_CAPABLE:
+		pr_info("%u GICCs with no flag set ignored: another GICC is online-capable\n",
+			inventory.nr_disabled);
+		break;
+	case ACPI_GICC_BY_HYPERVISOR:
+		pr_info("%u GICCs with no flag set are hot-pluggable CPUs: the FADT is %u.%u and names a hypervisor, no GICC is online-capable\n",
+			inventory.nr_disabled, policy->fadt_major,
+			policy->fadt_minor);
 		break;
 	}
 }
@@ -104,20 +141,23 @@ static int __init parse_madt(struct acpi_table_header *table)
 
 	acpi_gicc_build(&inventory, (struct acpi_table_madt *)table,
 			cpu_logical_map(0), &policy, report_problem);
+	report_disabled(&policy);
 	return 0;
 }
 
 /**
  * acpi_smp_init_gicc - number the CPUs of the MADT and map them to MPIDRs
- * @bootcpu_valid: set to whether the boot CPU is one of them
+ * @bootcpu_valid: set to true if the MADT has the boot CPU, else to false
  *
  * Context: boot, before per-CPU areas are set up.
- * Return: the number of logical ids in use, including hot-pluggable CPUs.
+ * Return: the number of CPUs, including hot-pluggable ones and those that
+ * nr_cpus= leaves out.
  */
 unsigned int __init acpi_smp_init_gicc(bool *bootcpu_valid)
 {
 	unsigned int cpu;
 
+	inventory.limit = min(nr_cpu_ids, inventory.max);
 	inventory.nr = 1;
 	inventory.nr_enabled = 1;
 	acpi_table_parse(ACPI_SIG_MADT, parse_madt);
@@ -130,10 +170,6 @@ unsigned int __init acpi_smp_init_gicc(bool *bootcpu_valid)
 			IS_ENABLED(CONFIG_ACPI_HOTPLUG_CPU) ?
 			"GICv3 or later" : "CONFIG_ACPI_HOTPLUG_CPU",
 			inventory.nr_no_hotplug);
-
-	/* Hundreds that are absent would cost megabytes, and have nothing to say */
-	if (acpi_cpu_hotplug_possible())
-		log_buf_expect_cpus(inventory.nr_enabled);
 
 	for (cpu = 1; cpu < inventory.nr; cpu++) {
 		set_cpu_logical_map(cpu, cpu_madt_gicc[cpu].arm_mpidr);
@@ -150,8 +186,7 @@ unsigned int __init acpi_smp_init_gicc(bool *bootcpu_valid)
  * acpi_cpu_get_madt_gicc - the GICC of a CPU
  * @cpu: logical id
  *
- * Return: a copy of what the MADT says of the CPU, all zero where ACPI does not
- * describe it.
+ * Return: a copy of the CPU's GICC in the MADT, all zero if it has none.
  */
 struct acpi_madt_generic_interrupt *acpi_cpu_get_madt_gicc(int cpu)
 {
@@ -174,15 +209,15 @@ int get_cpu_for_acpi_id(u32 uid)
 EXPORT_SYMBOL_GPL(get_cpu_for_acpi_id);
 
 /*
- * Does _MAT, where there is one, describe the CPU that the MADT describes? One
- * that boot has brought up is not left without a device, or nothing would take
- * it offline before firmware ejects it.
+ * Check _MAT, if there is one, against the MADT. A CPU that is present is used
+ * even if its _MAT is wrong: without its device, it would not be taken offline
+ * before firmware ejects it.
  */
 static bool mat_is_right(acpi_handle handle, int cpu)
 {
 	const struct acpi_madt_generic_interrupt *gicc = &cpu_madt_gicc[cpu];
 	struct acpi_buffer buffer = { ACPI_ALLOCATE_BUFFER, NULL };
-	bool there = cpu < nr_cpu_ids && cpu_present(cpu);
+	bool present = cpu < nr_cpu_ids && cpu_present(cpu);
 	union acpi_object *obj;
 	acpi_status status;
 	int ret = -EINVAL;
@@ -200,35 +235,40 @@ static bool mat_is_right(acpi_handle handle, int cpu)
 	}
 
 	if (ret == -EXDEV)
-		acpi_handle_err(handle, FW_BUG "_MAT is not that of UID %u, MPIDR 0x%llx, %s\n",
+		acpi_handle_err(handle, FW_BUG "_MAT does not match UID %u, MPIDR 0x%llx of the MADT, %s\n",
 				gicc->uid, gicc->arm_mpidr,
-				there ? "going by the MADT" : "refused");
+				present ? "ignored" : "CPU refused");
 	else if (ret)
-		acpi_handle_warn(handle, FW_BUG "_MAT of UID %u is no GICC, going by the MADT\n",
+		acpi_handle_warn(handle, FW_BUG "_MAT of UID %u is not a GICC, ignored\n",
 				 gicc->uid);
-	return ret != -EXDEV || there;
+	return ret != -EXDEV || present;
 }
 
 /**
- * acpi_gicc_phys_id - the MPIDR of a processor device
+ * acpi_get_phys_id - the MPIDR of a processor device
  * @handle: the processor device
+ * @type: 1 for a Device object, which has a UID, 0 for a Processor object
  * @acpi_id: its ACPI Processor UID
  *
- * The MADT settled it at boot, also for CPUs that are not there yet or beyond
- * nr_cpu_ids. _MAT can only confirm it.
+ * The MPIDR is that of the MADT, also for CPUs that are not present and CPUs
+ * that nr_cpus= leaves out. _MAT must not contradict it.
  *
  * Context: process context.
- * Return: the MPIDR, or PHYS_CPUID_INVALID if the MADT does not know the CPU,
- * or _MAT contradicts it and the CPU is not there yet.
+ * Return: the MPIDR. PHYS_CPUID_INVALID for a Processor object, if the CPU is not
+ * in the inventory, or if _MAT contradicts the MADT and the CPU is not present.
  */
-phys_cpuid_t acpi_gicc_phys_id(acpi_handle handle, u32 acpi_id)
+phys_cpuid_t acpi_get_phys_id(acpi_handle handle, int type, u32 acpi_id)
 {
-	int cpu = acpi_gicc_find_uid(&inventory, acpi_id);
+	int cpu;
 
+	if (!type)
+		return PHYS_CPUID_INVALID;
+
+	cpu = acpi_gicc_find_uid(&inventory, acpi_id);
 	if (cpu < 0) {
-		/* What boot leaves out is nobody's surprise */
+		/* At boot, an ignored GICC is not an error. */
 		if (system_state == SYSTEM_RUNNING)
-			acpi_handle_err(handle, "CPU with UID %u is not one that boot took from the MADT\n",
+			acpi_handle_err(handle, "CPU with UID %u was not found in the MADT at boot\n",
 					acpi_id);
 		return PHYS_CPUID_INVALID;
 	}
@@ -240,15 +280,14 @@ phys_cpuid_t acpi_gicc_phys_id(acpi_handle handle, u32 acpi_id)
 }
 
 /**
- * acpi_cpu_hotpluggable - is a CPU there only once firmware has added it?
+ * acpi_cpu_hotpluggable - is a CPU hot-pluggable?
  * @cpu: logical id
  *
- * Return: true if the MADT describes the CPU as not usable at boot, but
- * possibly later.
+ * Return: true if the CPU is not enabled in the MADT and can be added later.
  */
 bool acpi_cpu_hotpluggable(unsigned int cpu)
 {
-	return cpu >= inventory.nr_enabled && cpu < inventory.nr;
+	return acpi_gicc_hotpluggable(&inventory, cpu);
 }
 
 /**

@@ -3,9 +3,9 @@
  * Inventory of the CPUs that the MADT describes with GICC structures
  * (ACPI 6.5, 5.2.12.14)
  *
- * All that firmware says about CPUs in the MADT and in _MAT is read here. The
- * code allocates nothing, prints nothing and keeps no state, so that it can
- * run before the allocators do, and be compiled and fuzzed in user space.
+ * The GICC structures of the MADT and of _MAT are parsed here and nowhere
+ * else. The code does not allocate, does not print and has no static state: it
+ * runs before the allocators do, and can be built and fuzzed in user space.
  */
 
 #include <linux/acpi.h>
@@ -13,11 +13,12 @@
 #include <linux/errno.h>
 #include <linux/hash.h>
 #include <linux/init.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
 
 #include <asm/cputype.h>
 
-/* The GICC of ACPI 5.1 ends where ACPI 6.0 added the efficiency class. */
+/* ACPI 6.0 appended the efficiency class to the GICC of ACPI 5.1. */
 #define GICC_MIN_LENGTH	\
 	offsetof(struct acpi_madt_generic_interrupt, efficiency_class)
 
@@ -27,7 +28,7 @@ enum gicc_class {
 	GICC_DISABLED,
 };
 
-static enum gicc_class __init
+static enum gicc_class
 gicc_classify(const struct acpi_madt_generic_interrupt *gicc)
 {
 	if (gicc->flags & ACPI_MADT_ENABLED)
@@ -39,12 +40,12 @@ gicc_classify(const struct acpi_madt_generic_interrupt *gicc)
 
 struct madt_cursor {
 	const struct acpi_table_madt *madt;
-	u32 offset;		/* of the entry that madt_next() returned */
-	u32 next;		/* of the entry after it */
-	bool broken;		/* the walk ended before the table did */
+	u32 offset;		/* offset of the current entry */
+	u32 next;		/* offset of the next entry */
+	bool broken;		/* the current entry has an invalid length */
 };
 
-/* The next whole subtable, or NULL. Nothing outside the table is read. */
+/* Return the next complete subtable, or NULL. Never read past the table. */
 static const struct acpi_subtable_header * __init
 madt_next(struct madt_cursor *c)
 {
@@ -67,7 +68,7 @@ madt_next(struct madt_cursor *c)
 	return entry;
 }
 
-/* The next GICC that is long enough to be one, or NULL. */
+/* Return the next GICC of at least the minimum length, or NULL. */
 static const struct acpi_madt_generic_interrupt * __init
 gicc_next(struct madt_cursor *c)
 {
@@ -87,8 +88,9 @@ gicc_next(struct madt_cursor *c)
 	     (gicc = gicc_next(c)) != NULL;)
 
 /*
- * The index: open addressing, an id plus one in each slot that is taken. Ids
- * come and never go, so of two with the same key the lower one is found.
+ * Hash tables with open addressing. A used slot holds the id plus one. Entries
+ * are added in the order of their ids and never removed: of two ids with the
+ * same key, the lookup finds the lower one.
  */
 struct gicc_index {
 	u16 *slots;
@@ -118,7 +120,7 @@ static struct gicc_index mpidr_index(const struct acpi_gicc_inventory *inv)
 	return (struct gicc_index) { inv->index + nr, nr, mpidr_of };
 }
 
-/* The slot of @key, or the free one where it belongs */
+/* Return the slot that holds @key, or the free slot to store it in. */
 static unsigned int find_slot(const struct acpi_gicc_inventory *inv,
 			      struct gicc_index index, u64 key)
 {
@@ -147,7 +149,7 @@ static void __init add_to_index(struct acpi_gicc_inventory *inv,
 		index.slots[slot] = id + 1;
 }
 
-/* What acpi_gicc_build() was given */
+/* The arguments of acpi_gicc_build() */
 struct gicc_builder {
 	struct acpi_gicc_inventory *inv;
 	const struct acpi_table_madt *madt;
@@ -155,7 +157,7 @@ struct gicc_builder {
 	acpi_gicc_report_fn report;
 };
 
-/* Short firmware entries leave the later fields of the copy zero. */
+/* Fields that the firmware's entry is too short for are zero in the copy. */
 static void __init gicc_copy(struct acpi_madt_generic_interrupt *to,
 			     const struct acpi_madt_generic_interrupt *from)
 {
@@ -168,7 +170,7 @@ static bool __init mpidr_valid(u64 mpidr)
 	return !(mpidr & ~MPIDR_HWID_BITMASK);
 }
 
-/* Look at everything once: what kind of GIC, broken and short entries. */
+/* Find the GIC version. Report truncated and short entries. */
 static void __init survey(const struct gicc_builder *b)
 {
 	struct madt_cursor c = { .madt = b->madt, .next = sizeof(*b->madt) };
@@ -203,8 +205,8 @@ static void __init survey(const struct gicc_builder *b)
 }
 
 /*
- * The entry of the CPU that runs this code. It may be a hot-pluggable one: a
- * crash kernel boots on whatever CPU crashed.
+ * Find the entry of the boot CPU. It need not be enabled: a crash kernel boots
+ * on the CPU that crashed, which may have been hot-added.
  */
 static const struct acpi_madt_generic_interrupt * __init
 find_boot_gicc(const struct gicc_builder *b)
@@ -229,7 +231,8 @@ static void __init take_gicc(struct acpi_gicc_inventory *inv, unsigned int id,
 	add_to_index(inv, mpidr_index(inv), id);
 }
 
-static void __init add_gicc(const struct gicc_builder *b,
+/* Give @gicc the next id. Return false if the entry cannot be used. */
+static bool __init add_gicc(const struct gicc_builder *b,
 			    const struct acpi_madt_generic_interrupt *gicc,
 			    u32 offset)
 {
@@ -237,15 +240,15 @@ static void __init add_gicc(const struct gicc_builder *b,
 
 	if (!mpidr_valid(gicc->arm_mpidr)) {
 		b->report(ACPI_GICC_BAD_MPIDR, gicc, offset);
-		return;
+		return false;
 	}
 	if (gicc->arm_mpidr == b->boot_mpidr) {
 		b->report(ACPI_GICC_DUP_BOOT, gicc, offset);
-		return;
+		return false;
 	}
 	if (acpi_gicc_find_mpidr(inv, gicc->arm_mpidr) >= 0) {
 		b->report(ACPI_GICC_DUP_MPIDR, gicc, offset);
-		return;
+		return false;
 	}
 	if (acpi_gicc_find_uid(inv, gicc->uid) >= 0) {
 		b->report(ACPI_GICC_DUP_UID, gicc, offset);
@@ -254,18 +257,22 @@ static void __init add_gicc(const struct gicc_builder *b,
 		 * one that comes through its processor device needs its UID.
 		 */
 		if (gicc_classify(gicc) != GICC_ENABLED)
-			return;
+			return false;
 	}
 	if (inv->nr >= inv->max) {
 		b->report(ACPI_GICC_NO_ROOM, gicc, offset);
-		return;
+		return false;
 	}
 	take_gicc(inv, inv->nr++, gicc);
+	return true;
 }
 
-static bool __init disabled_is_hotplug(const struct acpi_gicc_policy *policy,
+/* Decide how GICCs with no flag set are taken, and by which rule. */
+static bool __init disabled_is_hotplug(struct acpi_gicc_inventory *inv,
+				       const struct acpi_gicc_policy *policy,
 				       bool online_capable_seen)
 {
+	inv->rule = ACPI_GICC_BY_POLICY;
 	switch (policy->disabled) {
 	case ACPI_GICC_DISABLED_IGNORE:
 		return false;
@@ -275,26 +282,88 @@ static bool __init disabled_is_hotplug(const struct acpi_gicc_policy *policy,
 		break;
 	}
 
-	/* ACPI 6.5 has online-capable: what does not use it means disabled. */
+	inv->rule = ACPI_GICC_BY_BARE_METAL;
+	if (!policy->hypervisor_id)
+		return false;
+
+	/* ACPI 6.5 added online-capable. */
+	inv->rule = ACPI_GICC_BY_FADT_VERSION;
 	if (policy->fadt_major > 6 ||
 	    (policy->fadt_major == 6 && policy->fadt_minor >= 5))
 		return false;
 
-	return policy->hypervisor_id && !online_capable_seen;
+	inv->rule = ACPI_GICC_BY_ONLINE_CAPABLE;
+	if (online_capable_seen)
+		return false;
+
+	inv->rule = ACPI_GICC_BY_HYPERVISOR;
+	return true;
+}
+
+static bool __init is_copy(const struct acpi_madt_generic_interrupt *copy,
+			   const struct acpi_madt_generic_interrupt *gicc)
+{
+	return !memcmp(copy, gicc, GICC_MIN_LENGTH);
+}
+
+/*
+ * The enabled CPUs have the first ids so far, the hot-pluggable CPUs have the
+ * next ones, both in MADT order. Renumber the CPUs that get an id below
+ * @inv->limit: all of them in MADT order.
+ */
+static void __init number_in_madt_order(const struct gicc_builder *b)
+{
+	struct acpi_gicc_inventory *inv = b->inv;
+	unsigned int nr = min(inv->nr, inv->limit);
+	unsigned int enabled = 1, hotplug = inv->nr_enabled, id = 1;
+	const struct acpi_madt_generic_interrupt *gicc;
+	u16 *new_id = inv->index;
+	struct madt_cursor c;
+
+	if (nr <= inv->nr_enabled)
+		return;
+
+	/* The index is rebuilt below. Its memory holds the new ids until then. */
+	for_each_gicc(gicc, &c, b->madt) {
+		if (enabled < inv->nr_enabled &&
+		    is_copy(&inv->gicc[enabled], gicc))
+			new_id[enabled++] = id++;
+		else if (hotplug < nr && is_copy(&inv->gicc[hotplug], gicc))
+			new_id[hotplug++] = id++;
+	}
+
+	for (id = 1; id < nr; id++) {
+		while (new_id[id] != id) {
+			unsigned int to = new_id[id];
+
+			swap(inv->gicc[id], inv->gicc[to]);
+			new_id[id] = new_id[to];
+			new_id[to] = to;
+		}
+	}
+
+	memset(inv->index, 0, ACPI_GICC_INDEX(inv->max) * sizeof(*inv->index));
+	for (id = inv->boot_found ? 0 : 1; id < inv->nr; id++) {
+		add_to_index(inv, uid_index(inv), id);
+		add_to_index(inv, mpidr_index(inv), id);
+	}
 }
 
 /**
  * acpi_gicc_build - number the CPUs of a MADT
- * @inv: inventory with @gicc, @index and @max set; the rest is filled in
+ * @inv: inventory with @gicc, @index, @max and @limit set; the rest is filled in
  * @madt: the table; header.length bytes of it can be read
- * @boot_mpidr: MPIDR of the CPU that runs the kernel, affinity bits only
- * @policy: what decides over the entries that are not enabled
+ * @boot_mpidr: MPIDR of the boot CPU, affinity bits only
+ * @policy: how to take the entries that are not enabled
  * @report: called for each problem
  *
- * The boot CPU is id 0, then come the enabled entries in MADT order, then the
- * hot-pluggable ones in MADT order: a limit on the number of CPUs never pushes
- * out a CPU that is there at boot. An entry that cannot be used is reported
- * and costs no other entry.
+ * The boot CPU is id 0. The other CPUs, enabled and hot-pluggable, are numbered
+ * in MADT order. If there are more CPUs than @inv->limit, hot-pluggable CPUs are
+ * left out before enabled ones, the last of the MADT first. The CPUs left out
+ * get the ids from @inv->limit on, so that lookups find them. If there are more
+ * than @inv->max, the rest is dropped in the same order.
+ *
+ * An entry that cannot be used is reported and does not affect other entries.
  *
  * ACPI 6.5, 5.2.12.14 GIC CPU Interface (GICC) Structure.
  *
@@ -312,11 +381,12 @@ void __init acpi_gicc_build(struct acpi_gicc_inventory *inv,
 		.report		= report,
 	};
 	const struct acpi_madt_generic_interrupt *gicc, *boot;
-	bool online_capable_seen = false, hotplug_disabled;
+	bool online_capable_seen = false;
 	struct madt_cursor c;
 
 	inv->nr = 1;
 	inv->nr_no_hotplug = 0;
+	inv->nr_disabled = 0;
 	memset(&inv->gicc[0], 0, sizeof(inv->gicc[0]));
 	memset(inv->index, 0, ACPI_GICC_INDEX(inv->max) * sizeof(*inv->index));
 
@@ -339,18 +409,36 @@ void __init acpi_gicc_build(struct acpi_gicc_inventory *inv,
 	}
 	inv->nr_enabled = inv->nr;
 
-	hotplug_disabled = disabled_is_hotplug(policy, online_capable_seen);
+	inv->disabled_hotplug = disabled_is_hotplug(inv, policy,
+						    online_capable_seen);
 	for_each_gicc(gicc, &c, madt) {
 		enum gicc_class class = gicc_classify(gicc);
 
-		if (gicc == boot || class == GICC_ENABLED ||
-		    (class == GICC_DISABLED && !hotplug_disabled))
+		if (gicc == boot || class == GICC_ENABLED)
 			continue;
-		if (policy->hotplug && inv->gicv3)
-			add_gicc(&b, gicc, c.offset);
-		else
+		if (class == GICC_DISABLED && !inv->disabled_hotplug)
+			inv->nr_disabled++;
+		else if (!policy->hotplug || !inv->gicv3)
 			inv->nr_no_hotplug++;
+		else if (add_gicc(&b, gicc, c.offset))
+			inv->nr_disabled += class == GICC_DISABLED;
 	}
+
+	number_in_madt_order(&b);
+}
+
+/**
+ * acpi_gicc_hotpluggable - is a CPU hot-pluggable?
+ * @inv: inventory
+ * @id: logical id
+ *
+ * Return: true if the CPU is not enabled in the MADT and is not the boot CPU.
+ */
+bool acpi_gicc_hotpluggable(const struct acpi_gicc_inventory *inv,
+			    unsigned int id)
+{
+	return id && id < inv->nr &&
+	       gicc_classify(&inv->gicc[id]) != GICC_ENABLED;
 }
 
 /**
@@ -358,7 +446,7 @@ void __init acpi_gicc_build(struct acpi_gicc_inventory *inv,
  * @inv: inventory
  * @uid: ACPI Processor UID
  *
- * It takes the same time however many CPUs there are.
+ * The time it takes does not depend on the number of CPUs.
  *
  * Return: the logical id, or -ENOENT.
  */
@@ -372,7 +460,7 @@ int acpi_gicc_find_uid(const struct acpi_gicc_inventory *inv, u32 uid)
  * @inv: inventory
  * @mpidr: MPIDR, affinity bits only
  *
- * It takes the same time however many CPUs there are.
+ * The time it takes does not depend on the number of CPUs.
  *
  * Return: the logical id, or -ENOENT.
  */
@@ -387,14 +475,14 @@ int acpi_gicc_find_mpidr(const struct acpi_gicc_inventory *inv, u64 mpidr)
  * @len: its length in bytes
  * @gicc: the CPU's entry in the inventory
  *
- * The MADT has told all about the CPU already. _MAT can only confirm it, and
- * firmware that contradicts itself is not to be trusted with this CPU.
+ * The MADT has the same GICC. Nothing is taken from _MAT, its UID and MPIDR
+ * are compared with those of the MADT.
  *
  * ACPI 6.5, 6.2.10 _MAT (Multiple APIC Table Entry).
  *
  * Context: any.
- * Return: 0, -EINVAL if the buffer holds no whole GICC, -EXDEV if it is the
- * GICC of another CPU.
+ * Return: 0, -EINVAL if the buffer holds no complete GICC, -EXDEV if it holds
+ * the GICC of another CPU.
  */
 int acpi_gicc_check_mat(const void *buf, size_t len,
 			const struct acpi_madt_generic_interrupt *gicc)

@@ -2,8 +2,8 @@
 /*
  * KUnit tests of the inventory of GICCs
  *
- * Every table lies in a buffer of exactly its length, so that KASAN, or ASan
- * in user space, sees a read past its end.
+ * Each table is in a buffer of exactly its length: KASAN, or ASan in user
+ * space, reports a read past its end.
  */
 
 #include <kunit/test.h>
@@ -26,7 +26,7 @@
 #define ROOM		8
 #define POISON		0xa5
 
-/* "QEMU", as the FADT has it */
+/* Hypervisor Vendor Identity "QEMU" of the FADT */
 #define HYPERVISOR	0x554d4551ULL
 
 struct report {
@@ -47,7 +47,7 @@ static void record(enum acpi_gicc_problem problem,
 	nr_reports++;
 }
 
-/* What a case puts together, and what becomes of it */
+/* The input of a case and the inventory that is built from it */
 struct fixture {
 	u8 entries[1024];
 	u32 len;
@@ -56,7 +56,7 @@ struct fixture {
 	struct acpi_gicc_inventory inv;
 };
 
-/* Each of the functions that add an entry returns its offset in the MADT. */
+/* The functions that add an entry return its offset in the MADT. */
 static u32 add_entry(struct kunit *test, const void *entry, u32 len)
 {
 	struct fixture *f = test->priv;
@@ -71,7 +71,7 @@ static u32 add_entry(struct kunit *test, const void *entry, u32 len)
 static u32 add_gicc_of(struct kunit *test, u8 len, u32 uid, u64 mpidr,
 		       u32 flags)
 {
-	/* Whatever lies behind the fields that are known must not matter. */
+	/* The bytes after the known fields must not matter. */
 	union {
 		struct acpi_madt_generic_interrupt gicc;
 		u8 bytes[256];
@@ -113,7 +113,7 @@ static u32 add_gicr(struct kunit *test)
 	return add_entry(test, &gicr, sizeof(gicr));
 }
 
-/* An entry of @len bytes that says it has @said */
+/* An entry of @len bytes whose length field is @said */
 static u32 add_other(struct kunit *test, u8 type, u8 said, u32 len)
 {
 	u8 entry[256];
@@ -131,9 +131,12 @@ static void expect_no_more_reports(struct kunit *test)
 	nr_expected = 0;
 }
 
-/* The inventory of the entries up to now */
-static void __init build_in(struct kunit *test, unsigned int room,
-			    u64 boot_mpidr)
+/*
+ * Build the inventory of the entries added so far, with room for @room CPUs,
+ * of which the kernel can use @limit.
+ */
+static void __init build_limited(struct kunit *test, unsigned int room,
+				 unsigned int limit, u64 boot_mpidr)
 {
 	struct fixture *f = test->priv;
 	u32 len = sizeof(*f->madt) + f->len;
@@ -145,6 +148,7 @@ static void __init build_in(struct kunit *test, unsigned int room,
 	memcpy(f->madt + 1, f->entries, f->len);
 
 	f->inv.max = room;
+	f->inv.limit = limit;
 	f->inv.gicc = kunit_kmalloc_array(test, room, sizeof(*f->inv.gicc),
 					  GFP_KERNEL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->inv.gicc);
@@ -158,12 +162,18 @@ static void __init build_in(struct kunit *test, unsigned int room,
 	acpi_gicc_build(&f->inv, f->madt, boot_mpidr, &f->policy, record);
 }
 
+static void __init build_in(struct kunit *test, unsigned int room,
+			    u64 boot_mpidr)
+{
+	build_limited(test, room, room, boot_mpidr);
+}
+
 static void __init build(struct kunit *test)
 {
 	build_in(test, ROOM, 0);
 }
 
-/* The next report is this one. At the end none may be left. */
+/* Expect this report next. The end of each case checks that none is left. */
 static void expect_report(struct kunit *test, enum acpi_gicc_problem problem,
 			  u32 offset)
 {
@@ -185,23 +195,27 @@ static void expect_uids(struct kunit *test, unsigned int nr_enabled,
 {
 	const struct acpi_gicc_inventory *inv =
 		&((struct fixture *)test->priv)->inv;
-	unsigned int i;
+	unsigned int i, hotpluggable = 0;
 
 	KUNIT_EXPECT_EQ(test, inv->nr_enabled, nr_enabled);
 	KUNIT_ASSERT_EQ(test, inv->nr, nr);
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		KUNIT_EXPECT_EQ_MSG(test, inv->gicc[i].uid, uids[i],
 				    "id %u", i);
+		hotpluggable += acpi_gicc_hotpluggable(inv, i);
+	}
+	KUNIT_EXPECT_EQ(test, hotpluggable, nr - nr_enabled);
+	KUNIT_EXPECT_FALSE(test, acpi_gicc_hotpluggable(inv, nr));
 }
 
-/* The UIDs by logical id; the first @nr_enabled are of enabled CPUs. */
+/* The UIDs by logical id. @nr_enabled CPUs are enabled or the boot CPU. */
 #define EXPECT_UIDS(test, nr_enabled, ...)				\
 	expect_uids(test, nr_enabled, (const u32 []) { __VA_ARGS__ },	\
 		    ARRAY_SIZE(((const u32 []) { __VA_ARGS__ })))
 
 /* --- numbering ----------------------------------------------------------- */
 
-static void __init gicc_test_enabled_first(struct kunit *test)
+static void __init gicc_test_madt_order(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
@@ -212,9 +226,116 @@ static void __init gicc_test_enabled_first(struct kunit *test)
 	add_gicc(test, 14, 4, ENABLED);
 	build(test);
 
-	EXPECT_UIDS(test, 3, 10, 12, 14, 11, 13);
+	EXPECT_UIDS(test, 3, 10, 11, 12, 13, 14);
 	KUNIT_EXPECT_TRUE(test, f->inv.boot_found);
 	KUNIT_EXPECT_EQ(test, f->inv.nr_no_hotplug, 0U);
+	KUNIT_EXPECT_FALSE(test, acpi_gicc_hotpluggable(&f->inv, 0));
+	KUNIT_EXPECT_TRUE(test, acpi_gicc_hotpluggable(&f->inv, 1));
+	KUNIT_EXPECT_FALSE(test, acpi_gicc_hotpluggable(&f->inv, 2));
+}
+
+static void expect_madt_order_of_5(struct kunit *test, unsigned int enabled,
+				   unsigned int boot)
+{
+	const struct acpi_gicc_inventory *inv =
+		&((struct fixture *)test->priv)->inv;
+	bool hotpluggable;
+	int i, id;
+
+	KUNIT_EXPECT_EQ(test, inv->nr, 5U);
+	for (i = 0; i < 5; i++) {
+		id = i == boot ? 0 : i < boot ? i + 1 : i;
+		KUNIT_EXPECT_EQ_MSG(test, acpi_gicc_find_mpidr(inv, i), id,
+				    "enabled %x boot %u", enabled, boot);
+		KUNIT_EXPECT_EQ_MSG(test, acpi_gicc_find_uid(inv, 10 + i), id,
+				    "enabled %x boot %u", enabled, boot);
+		hotpluggable = id && !(enabled & 1U << i);
+		KUNIT_EXPECT_EQ_MSG(test, acpi_gicc_hotpluggable(inv, id),
+				    hotpluggable, "enabled %x boot %u id %d",
+				    enabled, boot, id);
+	}
+}
+
+/* Each choice of enabled CPUs, with each of the CPUs as the boot CPU */
+static void __init gicc_test_madt_order_of_all(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	unsigned int enabled, boot, i;
+	u32 start = f->len;
+
+	for (enabled = 0; enabled < 32; enabled++) {
+		f->len = start;
+		for (i = 0; i < 5; i++)
+			add_gicc(test, 10 + i, i,
+				 enabled & 1U << i ? ENABLED : ONLINE_CAPABLE);
+		for (boot = 0; boot < 5; boot++) {
+			build_in(test, 5, boot);
+			expect_madt_order_of_5(test, enabled, boot);
+		}
+	}
+}
+
+static void __init gicc_test_limit(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int i;
+
+	add_gicc(test, 0, 0, ENABLED);
+	add_gicc(test, 1, 1, ONLINE_CAPABLE);
+	add_gicc(test, 2, 2, ONLINE_CAPABLE);
+	add_gicc(test, 3, 3, ENABLED);
+	add_gicc(test, 4, 4, ONLINE_CAPABLE);
+	add_gicc(test, 5, 5, ENABLED);
+
+	build_limited(test, ROOM, 6, 0);
+	EXPECT_UIDS(test, 3, 0, 1, 2, 3, 4, 5);
+
+	/* The last hot-pluggable CPU of the MADT is left out first. */
+	build_limited(test, ROOM, 5, 0);
+	EXPECT_UIDS(test, 3, 0, 1, 2, 3, 5, 4);
+	build_limited(test, ROOM, 4, 0);
+	EXPECT_UIDS(test, 3, 0, 1, 3, 5, 2, 4);
+	build_limited(test, ROOM, 3, 0);
+	EXPECT_UIDS(test, 3, 0, 3, 5, 1, 2, 4);
+
+	/* Then the last enabled one. */
+	build_limited(test, ROOM, 2, 0);
+	EXPECT_UIDS(test, 3, 0, 3, 5, 1, 2, 4);
+	build_limited(test, ROOM, 1, 0);
+	EXPECT_UIDS(test, 3, 0, 3, 5, 1, 2, 4);
+
+	/* CPUs that are left out are found nevertheless. */
+	for (i = 0; i < 6; i++) {
+		KUNIT_EXPECT_TRUE(test, acpi_gicc_find_uid(&f->inv, i) >= 0);
+		KUNIT_EXPECT_TRUE(test, acpi_gicc_find_mpidr(&f->inv, i) >= 0);
+	}
+}
+
+static void __init gicc_test_limit_boot_cpu(struct kunit *test)
+{
+	u32 dropped;
+
+	add_gicc(test, 0, 0, ENABLED);
+	add_gicc(test, 1, 1, ONLINE_CAPABLE);
+	add_gicc(test, 2, 2, ENABLED);
+	add_gicc(test, 3, 3, ONLINE_CAPABLE);
+	dropped = add_gicc(test, 4, 4, ONLINE_CAPABLE);
+
+	build_limited(test, ROOM, 4, 3);
+	EXPECT_UIDS(test, 3, 3, 0, 1, 2, 4);
+	build_limited(test, ROOM, 3, 3);
+	EXPECT_UIDS(test, 3, 3, 0, 2, 1, 4);
+	build_limited(test, ROOM, 1, 3);
+	EXPECT_UIDS(test, 3, 3, 0, 2, 1, 4);
+
+	/* Without an entry of the boot CPU, id 0 is taken nevertheless. */
+	build_limited(test, ROOM, 4, 9);
+	EXPECT_UIDS(test, 3, 0, 0, 1, 2, 3, 4);
+
+	/* A limit and no room for the rest */
+	build_limited(test, 4, 3, 0);
+	EXPECT_UIDS(test, 2, 0, 1, 2, 3);
+	expect_report(test, ACPI_GICC_NO_ROOM, dropped);
 }
 
 static void __init gicc_test_copies(struct kunit *test)
@@ -231,7 +352,7 @@ static void __init gicc_test_copies(struct kunit *test)
 				     GICC_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, memcmp(&f->inv.gicc[1], (void *)f->madt + second,
 				     GICC_SIZE), 0);
-	/* What is beyond nr belongs to the caller. */
+	/* Entries from nr on are not written. */
 	KUNIT_EXPECT_EQ(test, f->inv.gicc[2].uid, 0x01010101U * POISON);
 }
 
@@ -332,7 +453,7 @@ static void __init gicc_test_boot_is_missing(struct kunit *test)
 	EXPECT_UIDS(test, 2, 0, 1, 2);
 	KUNIT_EXPECT_FALSE(test, f->inv.boot_found);
 	KUNIT_EXPECT_EQ(test, memcmp(&f->inv.gicc[0], &none, sizeof(none)), 0);
-	/* The empty entry is nobody's. */
+	/* The lookups do not find the empty entry. */
 	KUNIT_EXPECT_EQ(test, acpi_gicc_find_uid(&f->inv, 0), -ENOENT);
 	KUNIT_EXPECT_EQ(test, acpi_gicc_find_mpidr(&f->inv, 0), -ENOENT);
 }
@@ -383,7 +504,7 @@ static void __init gicc_test_flags(struct kunit *test)
 		 ACPI_MADT_VGIC_IRQ_MODE);
 	build(test);
 
-	EXPECT_UIDS(test, 3, 0, 3, 4, 2, 5);
+	EXPECT_UIDS(test, 3, 0, 2, 3, 4, 5);
 	expect_report(test, ACPI_GICC_BOTH_FLAGS, both);
 }
 
@@ -404,25 +525,39 @@ static void __init gicc_test_disabled(struct kunit *test)
 		u64 hypervisor;
 		u32 flags;		/* of another entry */
 		bool hotplug;
+		enum acpi_gicc_rule rule;
 	} cases[] = {
-		/* firmware that has no better way to say it */
-		{ ACPI_GICC_DISABLED_AUTO, 6, 4, HYPERVISOR, ENABLED, true },
-		{ ACPI_GICC_DISABLED_AUTO, 6, 0, HYPERVISOR, ENABLED, true },
-		{ ACPI_GICC_DISABLED_AUTO, 5, 9, HYPERVISOR, ENABLED, true },
-		/* firmware that has */
-		{ ACPI_GICC_DISABLED_AUTO, 6, 5, HYPERVISOR, ENABLED, false },
-		{ ACPI_GICC_DISABLED_AUTO, 6, 6, HYPERVISOR, ENABLED, false },
-		{ ACPI_GICC_DISABLED_AUTO, 7, 0, HYPERVISOR, ENABLED, false },
-		{ ACPI_GICC_DISABLED_AUTO, 6, 4, HYPERVISOR, ONLINE_CAPABLE, false },
+		/* FADT before 6.5, a hypervisor, no online-capable */
+		{ ACPI_GICC_DISABLED_AUTO, 6, 4, HYPERVISOR, ENABLED, true,
+		  ACPI_GICC_BY_HYPERVISOR },
+		{ ACPI_GICC_DISABLED_AUTO, 6, 0, HYPERVISOR, ENABLED, true,
+		  ACPI_GICC_BY_HYPERVISOR },
+		{ ACPI_GICC_DISABLED_AUTO, 5, 9, HYPERVISOR, ENABLED, true,
+		  ACPI_GICC_BY_HYPERVISOR },
+		/* FADT 6.5 or later, or online-capable is used */
+		{ ACPI_GICC_DISABLED_AUTO, 6, 5, HYPERVISOR, ENABLED, false,
+		  ACPI_GICC_BY_FADT_VERSION },
+		{ ACPI_GICC_DISABLED_AUTO, 6, 6, HYPERVISOR, ENABLED, false,
+		  ACPI_GICC_BY_FADT_VERSION },
+		{ ACPI_GICC_DISABLED_AUTO, 7, 0, HYPERVISOR, ENABLED, false,
+		  ACPI_GICC_BY_FADT_VERSION },
+		{ ACPI_GICC_DISABLED_AUTO, 6, 4, HYPERVISOR, ONLINE_CAPABLE, false,
+		  ACPI_GICC_BY_ONLINE_CAPABLE },
 		{ ACPI_GICC_DISABLED_AUTO, 6, 4, HYPERVISOR,
-		  ENABLED | ONLINE_CAPABLE, false },
+		  ENABLED | ONLINE_CAPABLE, false,
+		  ACPI_GICC_BY_ONLINE_CAPABLE },
 		/* bare metal */
-		{ ACPI_GICC_DISABLED_AUTO, 6, 4, 0, ENABLED, false },
-		{ ACPI_GICC_DISABLED_AUTO, 5, 1, 0, ENABLED, false },
-		/* the user knows better, either way */
-		{ ACPI_GICC_DISABLED_IGNORE, 6, 4, HYPERVISOR, ENABLED, false },
-		{ ACPI_GICC_DISABLED_HOTPLUG, 6, 5, 0, ENABLED, true },
-		{ ACPI_GICC_DISABLED_HOTPLUG, 6, 4, 0, ONLINE_CAPABLE, true },
+		{ ACPI_GICC_DISABLED_AUTO, 6, 4, 0, ENABLED, false,
+		  ACPI_GICC_BY_BARE_METAL },
+		{ ACPI_GICC_DISABLED_AUTO, 5, 1, 0, ENABLED, false,
+		  ACPI_GICC_BY_BARE_METAL },
+		/* arm64.disabled_gicc= overrides the rules */
+		{ ACPI_GICC_DISABLED_IGNORE, 6, 4, HYPERVISOR, ENABLED, false,
+		  ACPI_GICC_BY_POLICY },
+		{ ACPI_GICC_DISABLED_HOTPLUG, 6, 5, 0, ENABLED, true,
+		  ACPI_GICC_BY_POLICY },
+		{ ACPI_GICC_DISABLED_HOTPLUG, 6, 4, 0, ONLINE_CAPABLE, true,
+		  ACPI_GICC_BY_POLICY },
 	};
 	struct fixture *f = test->priv;
 	u32 other;
@@ -447,6 +582,11 @@ static void __init gicc_test_disabled(struct kunit *test)
 				    "case %d", i);
 		KUNIT_EXPECT_EQ_MSG(test, acpi_gicc_find_uid(&f->inv, 1) >= 0,
 				    cases[i].hotplug, "case %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, f->inv.disabled_hotplug,
+				    cases[i].hotplug, "case %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, f->inv.rule, cases[i].rule,
+				    "case %d", i);
+		KUNIT_EXPECT_EQ(test, f->inv.nr_disabled, 1U);
 		KUNIT_EXPECT_EQ(test, f->inv.nr_no_hotplug, 0U);
 		if (cases[i].flags == (ENABLED | ONLINE_CAPABLE))
 			expect_report(test, ACPI_GICC_BOTH_FLAGS, other);
@@ -465,7 +605,8 @@ static void __init gicc_test_disabled_keep_order(struct kunit *test)
 	add_gicc(test, 5, 4, ENABLED);
 	build(test);
 
-	EXPECT_UIDS(test, 2, 1, 5, 2, 3, 4);
+	EXPECT_UIDS(test, 2, 1, 2, 3, 4, 5);
+	KUNIT_EXPECT_EQ(test, f->inv.nr_disabled, 2U);
 }
 
 static void __init gicc_test_kernel_cannot_hotplug(struct kunit *test)
@@ -498,7 +639,7 @@ static void __init gicc_test_gic_cannot_hotplug(struct kunit *test)
 	EXPECT_UIDS(test, 1, 0);
 	KUNIT_EXPECT_EQ(test, f->inv.nr_no_hotplug, 1U);
 
-	/* Nor does a boot CPU that is hot-pluggable count as left out. */
+	/* A hot-pluggable boot CPU is not counted as left out. */
 	build_in(test, ROOM, 1);
 	EXPECT_UIDS(test, 2, 1, 0);
 	KUNIT_EXPECT_EQ(test, f->inv.nr_no_hotplug, 0U);
@@ -536,7 +677,7 @@ static void __init gicc_test_gic_version(struct kunit *test)
 				    "case %d", i);
 	}
 
-	/* Too short to tell; what would be its version is the next entry's. */
+	/* The version would be a byte of the next entry. */
 	f->len = 0;
 	add_other(test, ACPI_MADT_TYPE_GENERIC_DISTRIBUTOR, 20, 20);
 	add_gicc(test, 0, 0, ENABLED);
@@ -544,7 +685,7 @@ static void __init gicc_test_gic_version(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, f->inv.gicv3);
 }
 
-/* --- what is wrong with a table ------------------------------------------ */
+/* --- malformed tables ---------------------------------------------------- */
 
 static void __init gicc_test_bad_subtable(struct kunit *test)
 {
@@ -598,7 +739,7 @@ static void __init gicc_test_short(struct kunit *test)
 	}
 }
 
-/* From ACPI 5.1 on, a GICC has only grown. */
+/* ACPI 5.1 and later only append fields to the GICC. */
 static void __init gicc_test_lengths(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -665,7 +806,7 @@ static void __init gicc_test_duplicate_mpidr(struct kunit *test)
 	expect_report(test, ACPI_GICC_DUP_MPIDR, dup[2]);
 }
 
-/* A CPU that is there is never given up for its UID; an absent one is. */
+/* A duplicate UID costs a hot-pluggable CPU, but no enabled one. */
 static void __init gicc_test_duplicate_uid(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -704,12 +845,12 @@ static void __init gicc_test_no_room(struct kunit *test)
 	expect_report(test, ACPI_GICC_NO_ROOM, last);
 	expect_report(test, ACPI_GICC_NO_ROOM, hotpluggable);
 
-	/* The last room is an enabled CPU's. */
+	/* The last entry is used for an enabled CPU. */
 	build_in(test, 2, 0);
 	EXPECT_UIDS(test, 2, 0, 3);
 	expect_report(test, ACPI_GICC_NO_ROOM, hotpluggable);
 
-	/* There is always room for the boot CPU, wherever its entry is. */
+	/* The boot CPU is never left out, wherever its entry is. */
 	build_in(test, 1, 3);
 	EXPECT_UIDS(test, 1, 3);
 	expect_report(test, ACPI_GICC_NO_ROOM, first);
@@ -726,7 +867,7 @@ static void __init gicc_test_find(struct kunit *test)
 		0x010000, 0x010101, 0x100000000ULL, 0xff00ffffffULL,
 	};
 	struct fixture *f = test->priv;
-	int i, id, expected;
+	int i, id;
 
 	for (i = 0; i < ARRAY_SIZE(mpidr); i++)
 		add_gicc(test, 0xfffffff8U + i, mpidr[i],
@@ -734,17 +875,16 @@ static void __init gicc_test_find(struct kunit *test)
 	build(test);
 
 	for (i = 0; i < ARRAY_SIZE(mpidr); i++) {
-		expected = i / 2 + (i & 1 ? 4 : 0);
 		id = acpi_gicc_find_mpidr(&f->inv, mpidr[i]);
-		KUNIT_EXPECT_EQ_MSG(test, id, expected, "entry %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, id, i, "entry %d", i);
 		id = acpi_gicc_find_uid(&f->inv, 0xfffffff8U + i);
-		KUNIT_EXPECT_EQ_MSG(test, id, expected, "entry %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, id, i, "entry %d", i);
 	}
 	KUNIT_EXPECT_EQ(test, acpi_gicc_find_uid(&f->inv, 0), -ENOENT);
 	KUNIT_EXPECT_EQ(test, acpi_gicc_find_uid(&f->inv, 0xfffffff7U),
 			-ENOENT);
 	KUNIT_EXPECT_EQ(test, acpi_gicc_find_mpidr(&f->inv, 2), -ENOENT);
-	/* Every bit counts. */
+	/* All bits are compared. */
 	KUNIT_EXPECT_EQ(test, acpi_gicc_find_uid(&f->inv, 0xfff8), -ENOENT);
 	KUNIT_EXPECT_EQ(test, acpi_gicc_find_mpidr(&f->inv, 0xffffff), -ENOENT);
 	KUNIT_EXPECT_EQ(test, acpi_gicc_find_mpidr(&f->inv, 0x200000000ULL),
@@ -764,7 +904,7 @@ static void __init gicc_test_find_what_is_left_out(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, acpi_gicc_find_mpidr(&f->inv, 1), 0);
 	KUNIT_EXPECT_EQ(test, acpi_gicc_find_uid(&f->inv, 2), -ENOENT);
 	KUNIT_EXPECT_EQ(test, acpi_gicc_find_mpidr(&f->inv, 2), -ENOENT);
-	/* nor what lies behind the last entry */
+	/* Entries from nr on are not found. */
 	KUNIT_EXPECT_EQ(test, acpi_gicc_find_uid(&f->inv, 0x01010101U * POISON),
 			-ENOENT);
 }
@@ -794,12 +934,12 @@ static void __init gicc_test_mat(struct kunit *test)
 	struct acpi_madt_generic_interrupt mat[2] = { gicc };
 
 	KUNIT_EXPECT_EQ(test, check_mat(test, mat, GICC_SIZE, &gicc), 0);
-	/* Firmware of old forces the flag, and has shorter GICCs. */
+	/* Old firmware sets the enabled flag and has shorter GICCs. */
 	mat[0].flags = ENABLED;
 	KUNIT_EXPECT_EQ(test, check_mat(test, mat, GICC_SIZE, &gicc), 0);
 	mat[0].header.length = GICC_MIN;
 	KUNIT_EXPECT_EQ(test, check_mat(test, mat, GICC_MIN, &gicc), 0);
-	/* What follows the GICC is of no concern. */
+	/* Bytes after the GICC do not matter. */
 	KUNIT_EXPECT_EQ(test, check_mat(test, mat, sizeof(mat), &gicc), 0);
 
 	mat[0].uid = 6;
@@ -836,7 +976,7 @@ static void __init gicc_test_mat_is_no_gicc(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, check_mat(test, &mat, GICC_SIZE, &gicc), -EINVAL);
 }
 
-/* A GICv3 of a hypervisor with ACPI 6.4, unless the case says otherwise */
+/* The default of each case: a GICv3, a hypervisor, FADT 6.4 */
 static int gicc_test_init(struct kunit *test)
 {
 	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
@@ -856,7 +996,10 @@ static int gicc_test_init(struct kunit *test)
 }
 
 static struct kunit_case gicc_test_cases[] __refdata = {
-	KUNIT_CASE(gicc_test_enabled_first),
+	KUNIT_CASE(gicc_test_madt_order),
+	KUNIT_CASE(gicc_test_madt_order_of_all),
+	KUNIT_CASE(gicc_test_limit),
+	KUNIT_CASE(gicc_test_limit_boot_cpu),
 	KUNIT_CASE(gicc_test_copies),
 	KUNIT_CASE(gicc_test_build_again),
 	KUNIT_CASE(gicc_test_no_entries),
@@ -895,5 +1038,5 @@ static struct kunit_suite gicc_test_suite = {
 	.test_cases	= gicc_test_cases,
 };
 
-/* acpi_gicc_build() is gone after boot. */
+/* acpi_gicc_build() is __init. */
 kunit_test_init_section_suites(&gicc_test_suite);

@@ -9,9 +9,9 @@
 #include <linux/types.h>
 
 /*
- * The life of a CPU that firmware adds and ejects, as an administrator sees
- * it. What happens within online and offline is told by the events of cpuhp.
- * ret is 0 or a negative errno.
+ * The steps in which the ACPI processor driver adds a CPU and lets it go.
+ * Online and offline are traced by the events of cpuhp. ret is 0 or a negative
+ * errno.
  */
 
 TRACE_EVENT(cpu_hotplug_insert,
@@ -56,7 +56,7 @@ TRACE_EVENT(cpu_hotplug_map,
 		  __entry->uid, __entry->hwid, __entry->ret)
 );
 
-DECLARE_EVENT_CLASS(cpu_hotplug_result,
+TRACE_EVENT(cpu_hotplug_register,
 
 	TP_PROTO(unsigned int cpu, int ret),
 
@@ -75,22 +75,7 @@ DECLARE_EVENT_CLASS(cpu_hotplug_result,
 	TP_printk("cpu=%u ret=%d", __entry->cpu, __entry->ret)
 );
 
-DEFINE_EVENT(cpu_hotplug_result, cpu_hotplug_register,
-	TP_PROTO(unsigned int cpu, int ret),
-	TP_ARGS(cpu, ret)
-);
-
-DEFINE_EVENT(cpu_hotplug_result, cpu_hotplug_online,
-	TP_PROTO(unsigned int cpu, int ret),
-	TP_ARGS(cpu, ret)
-);
-
-DEFINE_EVENT(cpu_hotplug_result, cpu_hotplug_offline,
-	TP_PROTO(unsigned int cpu, int ret),
-	TP_ARGS(cpu, ret)
-);
-
-/* Firmware has taken the CPU. */
+/* Firmware has taken the CPU, and it is unregistered. */
 TRACE_EVENT(cpu_hotplug_eject,
 
 	TP_PROTO(unsigned int cpu, u32 uid),

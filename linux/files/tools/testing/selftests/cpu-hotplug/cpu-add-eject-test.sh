@@ -1,23 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Watch, from inside, a CPU being added to this machine, use it, take it
-# offline and online, and watch it being ejected while it works.
+# Test CPU hot-add and eject: wait for a CPU to be added to this machine, use
+# it, take it offline and online, and wait for it to be ejected while it is in
+# use.
 #
-# Whoever can add CPUs to the machine, its hypervisor as a rule, has to play
-# along: the test says when, with a line that begins with "# waiting". If no
-# CPU is added in time, or if this machine cannot have more CPUs than it has,
-# the test is skipped.
+# The hypervisor has to add and eject the CPU. The test prints a line that
+# begins with "# waiting" when it waits for either. The test is skipped if no
+# CPU is added in time, or if all possible CPUs are present.
 #
-# Output is KTAP. What cannot be watched here is skipped with the reason.
+# Output is KTAP. Checks that are not possible here are skipped with a reason.
 
 usage="usage: $0 [-t SECONDS]
   -t SECONDS  how long to wait for a CPU to be added, and for the request to
               eject it (default 30)"
 
 ksft_skip=4
-patience=30		# seconds that people need
-soon=10			# seconds that the kernel needs at most, once asked
+patience=30		# seconds to wait for the hypervisor
+soon=10			# seconds to wait for the kernel
 
 nr_tests=14
 nr_done=0
@@ -29,7 +29,7 @@ uevents=		# file that uevents are written to
 uevent_pid=
 task=
 
-# --- what to say -------------------------------------------------------------
+# --- output ------------------------------------------------------------------
 
 diag()
 {
@@ -61,7 +61,7 @@ finish()
 	exit 0
 }
 
-# What comes now needs what has just failed. $1: name, $2: reason
+# Skip the remaining tests, which depend on the one that failed. $1: name, $2: reason
 give_up()
 {
 	reason=$2
@@ -119,7 +119,7 @@ cpu_gone()
 	! mask_has present "$cpu"
 }
 
-# Field of /proc/PID/stat of our task; the name before field 3 may have blanks
+# Field of /proc/PID/stat of the task. The name in field 2 may contain blanks.
 task_field()
 {
 	sed 's/.*) //' "/proc/$task/stat" | cut -d ' ' -f $(($1 - 2))
@@ -145,7 +145,7 @@ task_ticked()
 	[ "$(task_ticks)" -gt $((ticks + 2)) ]
 }
 
-# The task makes progress.
+# Does the task make progress?
 task_works()
 {
 	ticks=$(task_ticks)
@@ -167,7 +167,7 @@ stop_task()
 	task=
 }
 
-# Interrupts on our CPU in lines of /proc/interrupts that match. $1: pattern
+# Count the CPU's interrupts in matching lines of /proc/interrupts. $1: pattern
 interrupts()
 {
 	awk -v cpu="CPU$cpu" -v pattern="$1" '
@@ -190,7 +190,7 @@ ipis()
 	interrupts '^ *IPI[0-9]+:|^ *(RES|CAL):'
 }
 
-# --- what else can be watched ------------------------------------------------
+# --- uevents and _OST --------------------------------------------------------
 
 start_uevents()
 {
@@ -207,7 +207,7 @@ start_uevents()
 	sleep 1
 }
 
-# How often the action was told of our CPU. $1: action
+# Count the uevents of the CPU. $1: action
 count_uevents()
 {
 	grep -cE "(^| )$1 +/devices/system/cpu/cpu$cpu( |\$)" "$uevents"
@@ -231,7 +231,7 @@ one_uevent()
 	return 1
 }
 
-# What the kernel tells firmware through _OST, seen by a probe.
+# Record the _OST calls with a kprobe.
 start_trace()
 {
 	for dir in /sys/kernel/tracing /sys/kernel/debug/tracing; do
@@ -308,7 +308,7 @@ check_added()
 	! mask_has online "$cpu" || diag "cpu$cpu went online by itself"
 }
 
-# $*: files that our CPU must have if CPU 0 has them
+# $*: files that the CPU must have if CPU 0 has them
 check_sysfs()
 {
 	for name; do
@@ -351,7 +351,7 @@ check_interrupts()
 	done
 }
 
-# The task goes on elsewhere.
+# Does the task run on another CPU?
 check_moved()
 {
 	task_works && [ "$(task_cpu)" != "$cpu" ]

@@ -1,0 +1,144 @@
+"""Row 16: events that come while the guest does not listen: it boots, resets, starts another kernel, or its driver is unbound."""
+
+import contextlib
+import time
+
+import pytest
+
+from cpuhp import kexec, scenario
+from cpuhp.vm import wait_until
+
+DRIVER = "/sys/bus/platform/drivers/acpi-ged"
+EARLYCON = "earlycon=pl011,0x9000000 loglevel=8"
+PLUGGED = ("-device", "cortex-a57-arm-cpu,id=core2,core-id=2")
+
+# What the console has at some moments of a boot, in their order; the last is between the scan of the namespace and the drivers
+MOMENTS = {
+    "firmware": "EFI stub: ",
+    "kernel": "Booting Linux on physical CPU",
+    "interpreter": "ACPI: Interpreter enabled",
+    "scanned": "Switched to clocksource",
+}
+
+
+@contextlib.contextmanager
+def stopped_at(vm, marker, times=1):
+    """The VM is stopped once the console has a text so many times, and goes on after the block."""
+    deadline = time.monotonic() + 120
+    while vm.console().count(marker) < times:
+        assert time.monotonic() < deadline, f"not on the console: {marker}"
+        time.sleep(0.005)
+    vm.qmp("stop")
+    yield
+    vm.qmp("cont")
+
+
+def both_events(vm, add=3, eject=2):
+    """A CPU is added, another one is to go; returns the mark to wait from."""
+    since = vm.mark()
+    vm.device_add(add)
+    vm.device_del(eject)
+    return since
+
+
+def wait_both(vm, since, add=3, eject=2):
+    """Without any further event, the one is there and the other is gone."""
+    scenario.wait_gone(vm, eject, since)
+    wait_until(f"CPU {add} to be there", lambda: add in vm.masks()["present"])
+    assert vm.cpu_directories() == vm.masks()["present"]
+
+
+@pytest.mark.parametrize("maxcpus", [3, 5])
+def test_eject_before_the_first_instruction(boot, maxcpus):
+    """
+    CPU  0 1 2 |          2 is to go before the VM runs: it is gone once the guest is there; also where no CPU can be added,
+         x x x |          as all are there
+    """
+    with boot(smp=f"cpus=2,maxcpus={maxcpus}", args=PLUGGED, paused=True) as vm:
+        since = scenario.request_eject(vm, 2)
+        vm.qmp("cont")
+        vm.wait_boot()
+        scenario.wait_gone(vm, 2, since)
+        assert vm.masks()["present"] == {0, 1}
+        scenario.comes_and_goes(vm, 2)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_events_while_the_guest_boots(boot, moment):
+    """
+    CPU  0 1 2 | 3 4      at some moment of the boot 3 is added and 2 is to go: so it is
+         x x x |
+    """
+    with boot(smp="cpus=2,maxcpus=5", args=PLUGGED, append=EARLYCON, paused=True) as vm:
+        vm.qmp("cont")
+        with stopped_at(vm, MOMENTS[moment]):
+            since = both_events(vm)
+        vm.wait_boot()
+        wait_both(vm, since)
+        if 3 not in vm.masks()["online"]:
+            scenario.online(vm, 3)
+        scenario.works(vm, 3)
+        scenario.comes_and_goes(vm, 4)
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=5")
+def test_events_while_the_driver_is_unbound(vm):
+    """
+    CPU  0 1 | 2 3 4
+         x x |            -> 2; the driver of the Generic Event Device is unbound, 3 is added, 2 is to go; bound: so it is
+    """
+    scenario.add_and_work(vm, 2)
+    ged = vm.sh(f"cd {DRIVER}; for d in ACPI0013*; do echo $d; done")
+    for number, (add, eject) in enumerate([(3, 2), (2, 3)]):
+        vm.sh(f"echo {ged} > {DRIVER}/unbind")
+        since = both_events(vm, add, eject)
+        vm.sh("sleep 1")
+        assert not vm.osts(add, since) and not vm.osts(eject, since), number
+        vm.sh(f"echo {ged} > {DRIVER}/bind")
+        wait_both(vm, since, add, eject)
+        scenario.online(vm, add)
+        scenario.works(vm, add)
+    scenario.comes_and_goes(vm, 4)
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=5", reboots=True)
+def test_reset_before_the_guest_has_heard(vm):
+    """
+    CPU  0 1 | 2 3 4
+         x x |            -> 2; 3 is added and 2 is to go, and the VM is reset before the guest hears of it: so it is after
+    """
+    scenario.add_and_work(vm, 2)
+    vm.qmp("stop")
+    since = both_events(vm)
+    vm.qmp("system_reset")
+    vm.qmp("cont")
+    vm.wait_boot()
+    wait_both(vm, since)
+
+
+@pytest.mark.parametrize("moment", ["kernel", "interpreter"])
+def test_events_between_two_kernels(boot, linux, moment):
+    """
+    CPU  0 1 | 2 3 4
+         x x |            -> 2; kexec; at some moment of the next kernel's boot 3 is added and 2 is to go: so it is
+    """
+    with boot(smp="cpus=2,maxcpus=5", args=kexec.disks(linux), append=EARLYCON) as vm:
+        scenario.add_and_work(vm, 2)
+        kexec.load(vm)
+        booted = vm.console().count(MOMENTS[moment])
+        vm.sh("(sleep 0.2; kexec -e) > /dev/null 2>&1 &")
+        with stopped_at(vm, MOMENTS[moment], booted + 1):
+            since = both_events(vm)
+        vm.wait_boot()
+        wait_both(vm, since)
+        scenario.comes_and_goes(vm, 4)
+
+
+@pytest.mark.vm(smp="cpus=2")
+def test_no_interrupt_is_raised_where_no_cpu_can_go(vm):
+    """
+    CPU  0 1 |            no CPU has an _EJ0: the Generic Event Device has had no interrupt
+         x x |
+    """
+    line, = [line for line in vm.sh("cat /proc/interrupts").splitlines() if "ACPI:Ged" in line]
+    assert sum(map(int, line.split()[1:3])) == 0
