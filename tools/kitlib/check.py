@@ -125,7 +125,7 @@ def of_base(linux, todo, debug="", part="", **words):
         products = (f"linux-{part}", "linux-base")
     else:
         products = OF_EACH + (OF_LAST if linux is todo[-1] else ())
-    left_out = [*once, *last, *words.pop("left_out", ())]
+    left_out = dict.fromkeys([*once, *last, *words.pop("left_out", ())])
     return Run(linux, products, f"not ({' or '.join(left_out)})" if left_out else "", debug=debug, part=part, **words)
 
 

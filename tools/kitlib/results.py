@@ -57,7 +57,7 @@ def suites():
         found.append(Suite(f"{linux.name}-core", f"the tests of the part core, all dialects, Linux {linux.version} with core alone",
                            check.of_base(linux, todo, part="core")))
     for linux in todo:
-        found.append(Suite(f"fuzz-{linux.version}", f"make fuzz SECONDS={seconds}", linux=linux,
+        found.append(Suite(f"fuzz-{linux.version}", f"make fuzz SECONDS={seconds}", linux=linux, products=("linux",),
                            command=(TOOLS / "fuzz", "--linux", linux.version, "--seconds", seconds)))
     for linux in todo:
         found.append(Suite(f"soak-{linux.version}", f"make soak CYCLES={cycles}", linux=linux, products=("linux",),
@@ -123,7 +123,7 @@ def run_tests(suite, build, of_all):
 
 def run_command(suite, build, of_all):
     if suite.linux:
-        build(suite.linux.version, [*suite.products, *(of_all(False) if suite.products else ())])
+        build(suite.linux.version, [*suite.products, *of_all(False)])
     log, last = LOGS / f"{suite.name}.log", ""
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "w") as out, subprocess.Popen(list(map(str, suite.command)), cwd=ROOT, stdin=subprocess.DEVNULL, text=True,
