@@ -4,6 +4,7 @@ import pytest
 
 from cpuhp import elfcore, gate, kexec, paths, scenario
 from cpuhp.agent import GuestError
+from cpuhp.cpio import Archive
 
 
 def test_kexec(boot, linux, dialect):
@@ -114,33 +115,89 @@ def disk(directory):
     path.unlink()
 
 
+def crash(vm, cpu):
+    """The kernel crashes on a CPU, which starts the crash kernel; returns the process that was running there."""
+    pid = int(vm.sh(f"taskset -c {cpu} sh -c 'sleep 0.5; echo c > /proc/sysrq-trigger' > /dev/null 2>&1 & echo $!"))
+    vm.wait_boot()
+    return pid
+
+
+def save(vm, disk):
+    """The crash kernel saves the core file."""
+    vm.sh("cat /proc/vmcore > /dev/vdc && sync", timeout=180)
+    return elfcore.read(disk)
+
+
+@pytest.fixture
+def guest(boot, linux, disk):
+    """Boots a guest that has room for a crash kernel, a disk for the core file, and will crash."""
+    args = (*kexec.disks(linux), *kexec.disk("dump", disk, "detect-zeroes=on"))
+    return lambda **spec: boot(smp="cpus=2,maxcpus=4", memory="500M", args=args, append="crashkernel=160M", expected=PANIC,
+                               **spec)
+
+
 @pytest.mark.part("complete")
-def test_kdump(boot, linux, dialect, disk):
+def test_kdump(guest, dialect, disk):
     """Row 33.
 
     CPU  0 1 | 2 3
-         x x |         crash kernel loaded -> 3 added, online, and crashes: the crash kernel, alone on CPU 3, saves the core
-                       file; it has the registers of 0, 1 and 3, and the memory
+         x x |         crash kernel loaded by kexec_file_load() -> 3 added, online, and crashes: the crash kernel, alone on
+                       CPU 3, saves the core file; it has the registers of 0, 1 and 3, and the memory
     """
-    args = (*kexec.disks(linux), *kexec.disk("dump", disk, "detect-zeroes=on"))
-    with boot(smp="cpus=2,maxcpus=4", dialect=dialect, memory="500M", args=args, append="crashkernel=160M",
-              expected=PANIC) as vm:
+    with guest(dialect=dialect) as vm:
         kexec.load(vm, append="nr_cpus=1", crash=True)
         assert vm.sh("cat /sys/kernel/kexec_crash_loaded") == "1"
         scenario.add(vm, 3)
         scenario.online(vm, 3)
         mark = MARK + vm.sh("cat /proc/sys/kernel/random/boot_id")
         vm.sh(f"echo '{mark}' > /tmp/mark")
-        pid = int(vm.sh("taskset -c 3 sh -c 'sleep 0.5; echo c > /proc/sysrq-trigger' > /dev/null 2>&1 & echo $!"))
-        vm.wait_boot()
+        pid = crash(vm, 3)
 
         booted_on = vm.sh("dmesg | sed -n 's/.*Booting Linux on physical CPU \\(0x[0-9a-f]*\\).*/\\1/p'")
         assert int(booted_on, 16) == 3
-        vm.sh("cat /proc/vmcore > /dev/vdc && sync", timeout=180)
-        core = elfcore.read(disk)
+        core = save(vm, disk)
         pids = core.pids()
         assert len(pids) == 3
         assert pid in pids
         assert any(name == "VMCOREINFO" for name, _, _ in core.notes)
         assert sum(size for _, _, size in core.loads) > 150 << 20
         assert elfcore.contains(disk, mark.encode())
+
+
+# As Debian's kdump-tools has them: a script that loads the crash kernel by kexec_load(), and the udev rule that runs it
+LOAD = """#!/bin/sh
+/sbin/kexec -c -p --initrd=/tmp/initrd --command-line="$(sed 's/crashkernel=[^ ]*//' /proc/cmdline) nr_cpus=1" /tmp/Image
+"""
+RULE = 'SUBSYSTEM=="cpu", ACTION=="add", PROGRAM="/load-crash-kernel"\n'
+
+
+def kdump_tools(reloads):
+    archive = Archive()
+    archive.file("load-crash-kernel", LOAD.encode(), 0o755)
+    if reloads:
+        archive.file("etc/udev/rules.d/50-kdump.rules", RULE.encode())
+    return archive.pack()
+
+
+@pytest.mark.parametrize("reloads", [False, True], ids=["loaded-once", "reloaded"])
+def test_kdump_by_kexec_load(guest, disk, reloads):
+    """With kexec_load(), user space writes the ELF headers, which name the CPUs that are present.
+
+    CPU  0 1 | 2 3
+         x x |         crash kernel loaded by kexec-tools -> 3 added, online; 2 comes and goes; 3 crashes: the core file has the
+                       registers of 0 and 1, and of 3 only if the crash kernel was loaded again when 3 was added
+    """
+    with guest(userland=True, files=kdump_tools(reloads)) as vm:
+        vm.sh("cat /dev/vda > /tmp/Image; cat /dev/vdb > /tmp/initrd")
+        vm.sh("/lib/systemd/systemd-udevd --daemon > /tmp/udevd.log 2>&1; /load-crash-kernel")
+        assert vm.sh("cat /sys/kernel/kexec_crash_loaded") == "1"
+        # Where it is there and 1, the kernel updates the headers, and user space need not
+        assert vm.sh(f"cat {scenario.CPU_SYSFS}/crash_hotplug 2> /dev/null || echo 0") == "0"
+        scenario.add(vm, 3)
+        scenario.online(vm, 3)
+        scenario.comes_and_goes(vm, 2)
+        vm.sh("udevadm settle --timeout=60", timeout=60)
+        pid = crash(vm, 3)
+        pids = save(vm, disk).pids()
+        assert len(pids) == (3 if reloads else 2)
+        assert (pid in pids) == reloads

@@ -64,7 +64,7 @@ class Spec:
     acpi: bool = True
     firmware: bool = True
     efi: pathlib.Path | None = None     # another image than paths.FIRMWARE
-    userland: bool = False              # Debian's bash, udev and lscpu in the guest, see tools/kitlib/userland.py
+    userland: bool = False              # Debian's bash, udev, lscpu and kexec in the guest, see tools/kitlib/userland.py
     tables: bytes = dataclasses.field(default=b"", repr=False)      # a cpio with ACPI tables in the place of the firmware's
     files: bytes = dataclasses.field(default=b"", repr=False)       # a cpio with more files for the guest's root
     reboots: bool = False               # a guest's reset is a reset; otherwise it ends the VM

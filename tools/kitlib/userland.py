@@ -24,6 +24,7 @@ SUITE, ARCH = "bookworm", "arm64"
 # package: its files (or whole directories) that the guest gets
 WANTED = {
     "bash": ["bin/bash"],
+    "kexec-tools": ["sbin/kexec"],
     "udev": ["bin/udevadm", "lib/systemd/systemd-udevd", "lib/udev/rules.d"],
     "util-linux": ["usr/bin/lscpu"],
 }
