@@ -121,6 +121,59 @@ def test_lacks_a_feature(vm, dialect):
     scenario.add_and_work(vm, CPU)
 
 
+# What the kernel says when firmware does not report the CPU as off
+NOT_OFF = r"CPU2: firmware does not report it as off"
+
+
+def firmware_reports_on(vm, value):
+    """From now on PSCI reports CPU 2 as on although it is off, or no longer does so."""
+    vm.qmp("qom-set", path=f"/machine/peripheral/core{CPU}", property="x-psci-stay-on", value=value)
+
+
+@pytest.mark.part("hardening")
+@pytest.mark.vm(smp=SMP, leaks=True)
+def test_eject_of_a_cpu_that_may_still_run(vm, dialect):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, online; firmware never reports it as off: the eject is refused with busy, twice, before _EJ0; cannot
+                       be brought online; once firmware reports it as off: online again, works, ejected
+    """
+    scenario.add(vm, CPU)
+    scenario.online(vm, CPU)
+    firmware_reports_on(vm, True)
+    for attempt in (1, 2):
+        assert scenario.refused_eject(vm, CPU) == scenario.OST_BUSY
+        assert len(scenario.said(vm, NOT_OFF)) == attempt
+    assert scenario.said(vm, "CPU2 may not have shut down cleanly")
+    assert CPU not in vm.masks()["online"]
+    assert CPU in vm.cpu_directories()
+    assert vm.run(f"echo 1 > {DIRECTORY}/online").status != 0
+    firmware_reports_on(vm, False)
+    scenario.online(vm, CPU)
+    scenario.works(vm, CPU)
+    scenario.eject(vm, CPU)
+    scenario.add_and_work(vm, CPU)
+
+
+@pytest.mark.part("hardening")
+@pytest.mark.vm(smp=SMP, leaks=True)
+def test_eject_of_a_cpu_that_was_slow_to_power_off(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, offline; firmware reports it as off only after the kernel has stopped waiting: it is asked again at
+                       the eject, and 2 goes
+    """
+    scenario.add(vm, CPU)
+    scenario.online(vm, CPU)
+    firmware_reports_on(vm, True)
+    scenario.offline(vm, CPU)
+    assert scenario.said(vm, "CPU2 may not have shut down cleanly")
+    firmware_reports_on(vm, False)
+    scenario.eject(vm, CPU)
+    assert not scenario.said(vm, NOT_OFF)
+    scenario.add_and_work(vm, CPU)
+
+
 @pytest.mark.part("complete")
 @pytest.mark.vm(smp=SMP, leaks=True)
 def test_toggles_race_with_an_eject(vm, dialect):
