@@ -215,11 +215,11 @@ def test_cpu_max(vm):
 @pytest.mark.vm(smp="cpus=2,maxcpus=4", args=("-device", "cortex-a57-arm-cpu,id=core3,core-id=3"))
 def test_cold_plugged_by_device(vm, dialect):
     """
-    core  0 1 | 2 3
-          x x |   c       c given by -device at start: online after boot, as CPU 2 since those enabled come first
+    CPU  0 1 | 2 3
+         x x |   c        c given by -device at start: online after boot, as CPU 3
     """
-    assert vm.masks()["present"] == vm.masks()["online"] == {0, 1, 2}
-    scenario.works(vm, 2)
+    assert vm.masks()["present"] == vm.masks()["online"] == {0, 1, 3}
+    scenario.works(vm, 3)
     since = vm.mark()
     vm.device_del(3)
     vm.wait_event("DEVICE_DELETED", since, match=lambda data: data.get("device") == "core3")

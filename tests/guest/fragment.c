@@ -3,9 +3,10 @@
  * fragment: leave much memory free, and no block of 64 KB in it.
  *
  * Fill memory with the buffers of pipes, which are single pages that the kernel
- * cannot move. Each second page goes to another pipe: when those are read, no
- * two free pages are neighbours. What is free in larger blocks then is taken by
- * the tables of further pipes, which are one block of 64 KB each.
+ * cannot move. One page of 16 is kept, the others are read again: between two
+ * pages that are kept there is room for blocks of 32 KB, which processes need,
+ * and not for 64 KB. Blocks of 64 KB that are free nevertheless are taken by the
+ * tables of further pipes.
  *
  * Says "fragmented", and keeps the memory until it is killed.
  */
@@ -22,6 +23,7 @@
 #define PAGE		4096
 #define PIPE_PAGES	256		/* the most that a pipe has without a larger limit */
 #define TABLE_PAGES	1024		/* of 40 bytes each: a block of 64 KB */
+#define GROUP		16		/* pages, of which one is kept */
 #define IN_VAIN		200		/* the kernel makes room now and then, not at each try */
 
 struct pipe {
@@ -67,13 +69,54 @@ static void set(const char *path, long value)
 		err(1, "%s", path);
 }
 
+struct pipes {
+	struct pipe *pipe;
+	size_t nr, pages;
+};
+
+static struct pipes open_pipes(size_t pages)
+{
+	struct pipes pipes = { .nr = pages / PIPE_PAGES + 1 };
+	size_t i;
+
+	pipes.pipe = calloc(pipes.nr, sizeof(*pipes.pipe));
+	if (!pipes.pipe)
+		err(1, "calloc");
+	for (i = 0; i < pipes.nr; i++)
+		pipes.pipe[i] = open_pipe(PIPE_PAGES);
+	return pipes;
+}
+
+/* Fills one more page; false if there is no room for it. */
+static int fill_page(struct pipes *pipes)
+{
+	static char page[PAGE];
+	size_t i = pipes->pages / PIPE_PAGES;
+
+	if (i == pipes->nr)
+		return 0;
+	if (write(pipes->pipe[i].in, page, PAGE) != PAGE)
+		err(1, "write");
+	pipes->pages++;
+	return 1;
+}
+
+static void drop_pages(struct pipes *pipes)
+{
+	static char page[PAGE];
+	size_t i;
+
+	for (i = 0; i < pipes->nr; i++)
+		while (read(pipes->pipe[i].out, page, PAGE) > 0)
+			;
+}
+
 int main(void)
 {
 	struct rlimit files = { 65536, 65536 };
-	size_t least = reserve(), bytes = free_bytes();
-	size_t pairs = bytes / PAGE / PIPE_PAGES / 2 + 1, used, i, n;
-	struct pipe *kept, *dropped, table;
-	static char page[PAGE];
+	size_t least = reserve(), pages = free_bytes() / PAGE, n = 0;
+	struct pipes kept, dropped;
+	struct pipe table;
 	int failed = 0;
 
 	if (setrlimit(RLIMIT_NOFILE, &files))
@@ -82,27 +125,12 @@ int main(void)
 	/* Or the reserve grows while memory becomes fragmented */
 	set("/proc/sys/vm/watermark_boost_factor", 0);
 
-	kept = calloc(pairs, sizeof(*kept));
-	dropped = calloc(pairs, sizeof(*dropped));
-	if (!kept || !dropped)
-		err(1, "calloc");
-	for (i = 0; i < pairs; i++) {
-		kept[i] = open_pipe(PIPE_PAGES);
-		dropped[i] = open_pipe(PIPE_PAGES);
-	}
-
-	for (used = 0; used < pairs; used++)
-		for (n = 0; n < PIPE_PAGES; n++) {
-			if (free_bytes() < least)
-				goto full;
-			if (write(kept[used].in, page, PAGE) != PAGE ||
-			    write(dropped[used].in, page, PAGE) != PAGE)
-				err(1, "write");
-		}
-full:
-	for (i = 0; i < pairs; i++)
-		while (read(dropped[i].out, page, PAGE) > 0)
-			;
+	kept = open_pipes(pages / GROUP);
+	dropped = open_pipes(pages);
+	while (free_bytes() >= least)
+		if (!fill_page(n++ % GROUP ? &dropped : &kept))
+			break;
+	drop_pages(&dropped);
 
 	while (failed < IN_VAIN) {
 		table = open_pipe(0);
