@@ -153,6 +153,7 @@ def test_kswapd(vm):
 
 
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
+@pytest.mark.part("complete")
 def test_kswapd_and_an_isolated_cpu(vm, linux):
     """
     CPU  0 1 | 2 3
@@ -176,6 +177,7 @@ def test_kswapd_and_an_isolated_cpu(vm, linux):
     assert kswapd.allowed() == "0-1,3"
 
 
+@pytest.mark.part("complete")
 def test_kswapd_of_a_node_without_cpus(boot):
     """
     node  0     1

@@ -39,6 +39,7 @@ each 0 1
 
 
 @pytest.mark.vm(smp=SMP, leaks=True)
+@pytest.mark.part("complete")
 def test_each_state_fails(vm):
     """
     CPU  0 1 | 2 3

@@ -75,6 +75,7 @@ def test_memory_of_absent_cpus(boot, linux):
     assert abs(lost - known) <= KB_UNKNOWN
 
 
+@pytest.mark.part("cost")
 def test_ordinary_guest(boot, directory):
     """
     CPU  0 1                   none can come: memory, processes and GICR reads, against the unpatched kernel

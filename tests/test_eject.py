@@ -78,6 +78,7 @@ def test_moved_by_its_target(vm):
 
 
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")
+@pytest.mark.part("complete")
 def test_driver_not_bound(vm):
     """
     CPU  0 1 | 2 3

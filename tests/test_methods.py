@@ -129,6 +129,7 @@ def test_slow_eject(boot):
 
 @pytest.mark.parametrize("state", ["online", "offline"])
 @pytest.mark.parametrize("mood", [1, 2])
+@pytest.mark.part("hardening")
 def test_refused_eject_changes_nothing(boot, mood, state):
     """
     CPU  0 1 | 2 3
@@ -175,6 +176,7 @@ def test_reboot_during_a_slow_eject(boot):
         scenario.works(vm, 1)
 
 
+@pytest.mark.part("complete")
 def test_suspend_during_a_slow_eject(boot):
     """
     CPU  0 1 | 2 3

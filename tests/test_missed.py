@@ -8,6 +8,7 @@ import pytest
 from cpuhp import kexec, scenario
 from cpuhp.vm import wait_until
 
+pytestmark = pytest.mark.part("complete")
 DRIVER = "/sys/bus/platform/drivers/acpi-ged"
 EARLYCON = "earlycon=pl011,0x9000000 loglevel=8"
 PLUGGED = ("-device", "cortex-a57-arm-cpu,id=core2,core-id=2")
