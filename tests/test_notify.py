@@ -30,6 +30,7 @@ CASES = {
 }
 
 
+@pytest.mark.part("hardening")
 def test_notifications(boot, dsdt, dialect):
     """
     CPU  0 1 | 2 3

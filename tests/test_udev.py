@@ -26,6 +26,7 @@ def start_udevd(vm):
 
 
 @pytest.mark.vm(smp="cpus=3,maxcpus=6", append="maxcpus=2", userland=True, files=rules())
+@pytest.mark.part("optional")
 def test_rule(vm):
     """
     CPU  0 1 2 | 3 4 5
