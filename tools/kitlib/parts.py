@@ -16,11 +16,6 @@ WHAT = {
 }
 
 
-def subject_of(text):
-    head = re.sub(r"\n[ \t]+", " ", text.partition("\n\n")[0])
-    return re.search(r"^Subject: (?:\[PATCH[^]]*\] )?(.*)$", head, re.M)[1]
-
-
 def mainline_of(text):
     return next((line.removeprefix("Mainline: ") for line in tree.below(text) if line.startswith("Mainline: ")), "")
 
@@ -39,7 +34,7 @@ def read(base):
     of_part, found = base.parts(), []
     for number, (patch, new) in enumerate(base.series(), 1):
         text = (base.dir / patch).read_text()
-        found.append((of_part[patch], number, subject_of(text), mainline_of(text), *changed(base, patch, new, text)))
+        found.append((of_part[patch], number, tree.subject_of(text), mainline_of(text), *changed(base, patch, new, text)))
     return found
 
 

@@ -67,6 +67,13 @@ def series_line(patch, new):
     return " ".join([patch, *map(str, new)])
 
 
+def subject_of(text):
+    """The subject of a patch mail, or None."""
+    head = re.sub(r"\n[ \t]+", " ", text.partition("\n\n")[0])
+    match = re.search(r"^Subject: (?:\[PATCH[^]]*\] )?(.*)$", head, re.M)
+    return match and match[1]
+
+
 def below(text):
     """The remarks of a patch mail: the lines between the "---" that ends the message and what git says of the diff."""
     _, found, rest = text.partition("\n---\n")
@@ -388,11 +395,10 @@ def known_remarks(base):
         for patch, _ in other.series():
             if (other.dir / patch).is_file():
                 text = (other.dir / patch).read_text()
-                subject = re.sub(r"\n[ \t]+", " ", text.partition("\n\n")[0])
-                subject = re.search(r"^Subject: (?:\[PATCH[^]]*\] )?(.*)$", subject, re.M)
+                subject = subject_of(text)
                 if subject:
-                    had, in_part = found.get(subject[1], ([], None))
-                    found[subject[1]] = below(text) or had, parts[patch] or in_part
+                    had, in_part = found.get(subject, ([], None))
+                    found[subject] = below(text) or had, parts[patch] or in_part
     return found
 
 
