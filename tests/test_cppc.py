@@ -20,22 +20,88 @@ def register(address):
 
 
 NONE = register(0)
-CPC = ", ".join(["23", "3", "300", "200", "100", "50", NONE, register(SPARE), *[NONE] * 5, register(COUNTER), register(COUNTER),
-                 register(COUNTER), *[NONE] * 4, "200", "500", "2000"])
+# Highest, nominal, lowest nonlinear and lowest performance
+USUAL, HALF, TWICE, WRONG = (300, 200, 100, 50), (150, 100, 50, 25), (600, 200, 100, 50), (100, 200, 100, 50)
+INVALID = r"cpu_capacity: CPU4 missing/invalid highest performance"
 # All that the kernel asks for
 OSC = "Scope (\\_SB) { Method (_OSC, 4) { Return (Arg3) } }"
+READS = 2       # the CPU's capacity and cpufreq
+MANY, CPUS = "cpus=2,maxcpus=8", 8
 
 
-def with_cpc(text):
-    text, count = re.subn(r"(Device \(C[0-9A-F]{3}\)\s*{)", rf"\1 Name (_CPC, Package () {{ {CPC} }})", text)
-    assert count == 4, "the DSDT has changed: other devices of CPUs"
-    return tables.with_more(text, OSC)
+def cpc(performance):
+    return ", ".join(["23", "3", *map(str, performance), NONE, register(SPARE), *[NONE] * 5, register(COUNTER), register(COUNTER),
+                      register(COUNTER), *[NONE] * 4, "200", "500", "2000"])
+
+
+def with_cppc(smp, performances=None):
+    """The initrd with a DSDT in which each CPU has a _CPC, with the usual performance or another one."""
+    def edit(text):
+        text, count = re.subn(r"(Device \(C([0-9A-F]{3})\)\s*{)", lambda match: "%s Name (_CPC, Package () { %s })" % (
+            match[1], cpc((performances or {}).get(int(match[2], 16), USUAL))), text)
+        assert count == int(smp.split("maxcpus=")[1]), "the DSDT has changed: other devices of CPUs"
+        return tables.with_more(text, OSC)
+
+    return tables.initrd(tables.edit_asl(tables.of_machine(smp=smp)["DSDT"], edit))
+
+
+# Who reads the CPPC data of a CPU, and what follows if the capacity of any CPU has changed
+PROBES = "p:test/read cppc_get_perf_caps", "p:test/changed update_topology_flags_workfn"
+
+
+def calls(vm):
+    """How often CPPC data were read and capacities changed since the last time."""
+    trace = vm.sh(f"sleep 1; cat {scenario.TRACING}/trace; echo > {scenario.TRACING}/trace")
+    return trace.count(" read: ("), trace.count(" changed: (")
+
+
+def test_reads_of_an_online(boot):
+    """
+    CPU  0 1 | 2 ... 7
+         x x |             -> 2 to 7, one after the other: each online reads its own CPU's data only, and no capacity changes
+    """
+    with boot(smp=MANY, tables=with_cppc(MANY)) as vm:
+        scenario.mount_tracing(vm)
+        vm.sh(f"cd {scenario.TRACING}; " + "; ".join(f"echo '{probe}' >> kprobe_events" for probe in PROBES)
+              + "; echo 1 > events/test/enable")
+        calls(vm)
+        found = []
+        for cpu in range(2, CPUS):
+            scenario.add(vm, cpu)
+            scenario.online(vm, cpu)
+            found.append(calls(vm))
+            assert performance(vm, cpu) == performance(vm, 1)
+        reads, changes = zip(*found)
+        assert 0 < reads[0] <= READS and set(reads) == {reads[0]}
+        assert not any(changes)
+
+
+def test_capacities(boot):
+    """
+    CPU  0   1   | 2   3   4
+         300 300 | 150 600 -       -> 2, half as fast; 3, the fastest; 4, whose data are invalid; 3 is ejected; 2 once more
+    """
+    with boot(smp=MANY, tables=with_cppc(MANY, {2: HALF, 3: TWICE, 4: WRONG}), expected=(INVALID,)) as vm:
+        def capacities():
+            return vm.sh("cd /sys/devices/system/cpu; cat cpu[0-9]*/cpu_capacity").split()
+
+        assert capacities() == ["1024", "1024"]
+        scenario.add_and_work(vm, 2)
+        assert capacities() == ["1024", "1024", "512"]
+        scenario.add_and_work(vm, 3)
+        assert capacities() == ["512", "512", "256", "1024"]
+        scenario.add_and_work(vm, 4)
+        assert capacities() == ["512", "512", "256", "1024", "1024"]
+        assert scenario.said(vm, INVALID)
+        scenario.eject(vm, 3)
+        scenario.eject(vm, 2)
+        scenario.add_and_work(vm, 2)
+        assert capacities() == ["512", "512", "256", "1024"]
 
 
 @pytest.fixture
 def guest(boot, request):
-    dsdt = tables.of_machine(smp=SMP)["DSDT"]
-    with boot(smp=SMP, tables=tables.initrd(tables.edit_asl(dsdt, with_cpc)), append=getattr(request, "param", "")) as vm:
+    with boot(smp=SMP, tables=with_cppc(SMP), append=getattr(request, "param", "")) as vm:
         assert performance(vm, 1) == ["300", "2000000"]
         yield vm
 

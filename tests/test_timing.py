@@ -1,10 +1,12 @@
 """Rows 16 and 17: adds and ejects at awkward times."""
 
+import re
 import time
 
 import pytest
 
-from cpuhp import scenario
+from cpuhp import scenario, tables
+from cpuhp.cpio import Archive
 from cpuhp.vm import wait_until
 
 
@@ -62,3 +64,49 @@ def test_add_before_start(vm, dialect):
     vm.run(f"echo 1 > {scenario.CPU_SYSFS}/cpu2/online")
     scenario.works(vm, 2)
     scenario.eject(vm, 2)
+
+
+LATE = """
+DefinitionBlock ("", "SSDT", 2, "CPUHP", "LATECPU", 1) {
+    Scope (\\_SB) {
+        Device (CX02) {
+            Name (_HID, "ACPI0007")
+            Name (_UID, 2)
+            Method (_STA) { Return (0x0F) }
+            Method (_SUN) { Sleep (15000) Return (2) }
+        }
+    }
+}
+"""
+
+
+def no_processor(text):
+    """CPU 2's device in the DSDT is not a processor."""
+    text, count = re.subn(r'(Device \(C002\)\s*{\s*Name \(_HID, )"ACPI0007"', r'\1"TEST0002"', text)
+    assert count == 1, "the DSDT has changed: another device of CPU 2"
+    return text
+
+
+@pytest.mark.of_debug("lockdep")    # ConfigFS for ACPI tables is in that kernel alone
+@pytest.mark.closer
+@pytest.mark.part("complete")
+def test_online_before_its_device_is_set_up(boot):
+    """
+    CPU  0 1 2 | 3
+         x x           the device of 2 is in an SSDT that is loaded late; 2 is brought online while its _SUN is evaluated
+    """
+    smp, machine = "cpus=3,maxcpus=4", "gic-version=3,x-madt-boot-cpu-only=on"
+    dsdt = tables.of_machine(smp=smp, machine=machine)["DSDT"]
+    late = Archive()
+    late.file("late.aml", tables.compile_asl(LATE))
+    with boot(smp=smp, machine=machine, tables=tables.initrd(tables.edit_asl(dsdt, no_processor)), files=late.pack()) as vm:
+        assert vm.masks()["online"] == {0, 1}
+        vm.sh("mount -t configfs configfs /sys/kernel/config; mkdir /sys/kernel/config/acpi/table/late;"
+              " cat /late.aml > /sys/kernel/config/acpi/table/late/aml")
+        wait_until("CPU 2 to be registered", lambda: 2 in vm.cpu_directories())
+        scenario.online(vm, 2)
+        firmware_node = f"{scenario.CPU_SYSFS}/cpu2/firmware_node"
+        assert vm.run(f"[ -e {firmware_node} ]").status, "_SUN did not wait: the device was set up before the online"
+        wait_until("CPU 2's device to be set up", lambda: not vm.run(f"[ -e {firmware_node} ]").status, timeout=60)
+        scenario.works(vm, 2)
+        assert "processor" in vm.sh(f"readlink {scenario.CPU_SYSFS}/cpu2/driver")

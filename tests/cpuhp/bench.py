@@ -239,44 +239,76 @@ def stages(vm: VM, cpu: int, rounds: int) -> list[float]:
 
 @dataclasses.dataclass(frozen=True)
 class Burst:
-    """So many CPUs: each by itself, and all at once; in seconds."""
+    """So many CPUs, in seconds.  An online ends with a task that runs on the CPU."""
 
-    onlines: float
-    online: float
-    ejects: float
-    eject: float
+    singles: float      # onlines, each by itself, after a pause
+    loop: float         # onlines in one loop of the guest
+    added: float        # all added at once, and brought online by the kernel
+    register: float     # of that: each CPU from its insertion until it is registered
+    online: float       # of that: each from there until the next one is inserted, so also until it is online
+    ejects: float       # ejects, each by itself
+    eject: float        # all ejected at once
+
+
+def burst_stages(trace: str) -> tuple[float, float]:
+    """Seconds in which CPUs were registered, and brought online, but for the last one's online."""
+    inserted, registered = ([float(at) for at in re.findall(rf" ([\d.]+): cpu_hotplug_{event}: ", trace)]
+                            for event in ("insert", "register"))
+    if len(inserted) != len(registered) or not all(map(float.__le__, inserted, registered)):
+        raise GuestError(f"the guest's trace has other CPUs than were added:\n{trace[-2000:]}")
+    return (sum(after - before for before, after in zip(inserted, registered)),
+            sum(after - before for before, after in zip(registered, inserted[1:])))
 
 
 def burst(vm: VM, cpus: range) -> Burst:
-    """Single: CPUs that are there are brought online, and ejected, one after the other.  At once: added, and ejected.
+    """All of them are added, brought online and ejected in three ways.  Each CPU is online for the first time.
 
-    Nothing runs in the guest for the harness while CPUs go, and in the end none is left behind.
+    Nothing runs in the guest for the harness while CPUs come or go, and in the end none of them is left.
     """
+    numbers = " ".join(map(str, cpus))
+
     def all_gone(start: float) -> float:
         wait_until("all CPUs to be gone", lambda: not set(cpus) & vm.masks()["present"], timeout=300)
         return time.monotonic() - start
 
-    for cpu in cpus:
-        scenario.add(vm, cpu)
-    onlines = sum(plain_online(vm, cpu) for cpu in cpus)
+    def add_all() -> None:
+        for cpu in cpus:
+            scenario.add(vm, cpu)
+
+    def eject_all() -> float:
+        time.sleep(SETTLED)
+        start, since = time.monotonic(), vm.mark()
+        for cpu in cpus:
+            vm.device_del(cpu)
+        for cpu in cpus:
+            vm.wait_event("DEVICE_DELETED", since, match=lambda data, cpu=cpu: data.get("device") == f"core{cpu}", timeout=300)
+        return all_gone(start)
+
+    add_all()
+    singles = sum(plain_online(vm, cpu) for cpu in cpus)
     time.sleep(SETTLED)
     start = time.monotonic()
     for cpu in cpus:
         eject(vm, cpu)
     ejects = all_gone(start)
 
+    add_all()
+    time.sleep(SETTLED)
+    start = time.monotonic()
+    vm.sh(f"for cpu in {numbers}; do oncpu $cpu online; done", timeout=300)
+    loop = time.monotonic() - start
+    eject_all()
+
+    scenario.mount_tracing(vm)
+    vm.sh(f"cd {scenario.TRACING}; echo > trace; echo 1 > events/cpu_hotplug/enable")
     assert set_auto_online(vm, True), "a burst needs auto_online"
     time.sleep(SETTLED)
     start = time.monotonic()
     for cpu in cpus:
         vm.device_add(cpu)
     wait_until("all CPUs to be online", lambda: set(cpus) <= vm.masks()["online"], timeout=300)
-    online = time.monotonic() - start
+    vm.sh(f"for cpu in {numbers}; do oncpu $cpu; done", timeout=300)
+    added = time.monotonic() - start
     set_auto_online(vm, False)
-    time.sleep(SETTLED)
-    start, since = time.monotonic(), vm.mark()
-    for cpu in cpus:
-        vm.device_del(cpu)
-    for cpu in cpus:
-        vm.wait_event("DEVICE_DELETED", since, match=lambda data, cpu=cpu: data.get("device") == f"core{cpu}", timeout=300)
-    return Burst(onlines, online, ejects, all_gone(start))
+    register, online = burst_stages(vm.sh(f"cat {scenario.TRACING}/trace; echo 0 > {scenario.TRACING}/events/enable"))
+    return Burst(singles, loop, added, register, online, ejects, eject_all())

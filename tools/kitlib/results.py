@@ -22,14 +22,15 @@ PAGE = DOCS / "results.md"
 RESULTS = DOCS / "results.json"
 TOOLS = Path(__file__).resolve().parents[1]
 LOGS = OUT / "check-all"
-# What a result depends on: all but these, as pathspecs.
+# What no result depends on, as pathspecs.
 NOT_TESTED = (":(exclude)docs", ":(exclude)*.md")
 
 HEAD = """\
 # Results of `make check-all`
 
 Written by `make check-all` from `docs/results.json`. A row is what the suite gave on the commit that it names, when it
-last ran: a row with an older commit has not run since. `make check-all SUITE=name` runs one suite.
+last ran. `make check-all` leaves out a suite that has passed if nothing that it tests has changed since: the commit in its
+row may be an older one. `make check-all SUITE=name` runs one suite.
 
 """
 
@@ -44,6 +45,12 @@ class Suite:
     command: tuple = ()
     products: tuple = ()        # of the base @linux, for the command
     linux: object = None
+
+    def not_tested(self):
+        """What its result doesn't depend on, as pathspecs: the series of another kernel base among it."""
+        linux = self.run.linux if self.run else self.linux
+        others = [base for base in bases("linux") if linux and base.version != linux.version]
+        return [*NOT_TESTED, *(f":(exclude){base.dir.relative_to(ROOT)}" for base in others)]
 
 
 def suites():
@@ -82,16 +89,16 @@ def chosen():
 
 # --- what it ran on --------------------------------------------------------------
 
-def commit():
+def commit(suite):
     """The project's commit, and whether what was tested is what it says."""
     head = git(ROOT, "rev-parse", "HEAD", check=False) or ""
-    return head, bool(head) and not git(ROOT, "status", "--porcelain", "--", ".", *NOT_TESTED)
+    return head, bool(head) and not git(ROOT, "status", "--porcelain", "--", ".", *suite.not_tested())
 
 
-def still_true(result):
+def still_true(suite, result):
     """True if nothing that was tested has changed since."""
-    return bool(result.get("clean") and not result["failed"] and
-                git(ROOT, "diff", "--quiet", result["commit"], "--", ".", *NOT_TESTED, check=False) is not None and commit()[1])
+    changed = git(ROOT, "diff", "--quiet", result["commit"], "--", ".", *suite.not_tested(), check=False) is None
+    return bool(result.get("clean") and not result["failed"] and not changed and commit(suite)[1])
 
 
 def host():
@@ -138,7 +145,7 @@ def run_command(suite, build, of_all):
 
 def run_suite(suite, build, of_all):
     """What came of a suite. That it could not run is a failure."""
-    head, clean = commit()
+    head, clean = commit(suite)
     started = time.monotonic()
     try:
         result = (run_tests if suite.run else run_command)(suite, build, of_all)
@@ -156,7 +163,7 @@ def run_all(build, of_all):
         check.install()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for suite in todo:
-        if suite.name in results and still_true(results[suite.name]) and not given("FORCE"):
+        if suite.name in results and still_true(suite, results[suite.name]) and not given("FORCE"):
             say(f"check-all: {suite.name}: passed on this content before (FORCE=1 runs it again)")
             continue
         say(f"check-all: {suite.name}: {suite.what}")
