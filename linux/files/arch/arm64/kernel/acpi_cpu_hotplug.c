@@ -4,8 +4,7 @@
  *
  * All CPUs of the GICC inventory are possible: each has a logical id, an MPIDR,
  * per-CPU areas and a redistributor since boot. Only cpu_present_mask changes.
- * It follows firmware, see "CPU hotplug through ACPI" in the documentation of
- * arm64.
+ * It follows firmware, see cpu-hotplug.rst in the documentation of arm64.
  */
 
 #define pr_fmt(fmt) "ACPI: CPU hotplug: " fmt

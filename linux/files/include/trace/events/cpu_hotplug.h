@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 /*
- * The steps in which the ACPI processor driver adds a CPU and lets it go.
+ * The steps in which the ACPI processor driver adds and removes a CPU.
  * Online and offline are traced by the events of cpuhp. ret is 0 or a negative
  * errno.
  */
