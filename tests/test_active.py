@@ -137,7 +137,8 @@ def test_disk_with_a_queue_for_each_cpu(vm):
 def test_kswapd(vm):
     """
     CPU  0 1 | 2 3
-         x x |       -> 2: kswapd may run there as well; kept to 1 by somebody, it stays there when 3 comes, and when 2 does
+         x x |       -> 2: kswapd may run there as well; kept to 1 by somebody, it stays there when 3 comes, and when 2 does;
+                     kept to 0, it stays there when all others were offline, as for a suspend
     """
     kswapd = scenario.Task(vm, int(vm.sh("pidof kswapd0")))
     for _ in range(2):
@@ -150,6 +151,11 @@ def test_kswapd(vm):
         scenario.add(vm, cpu)
         scenario.online(vm, cpu)
         assert kswapd.allowed() == "1"
+    vm.sh(f"taskset -pc 0 {kswapd.pid}")
+    for step in (scenario.offline, scenario.online):
+        for cpu in (1, 2, 3):
+            step(vm, cpu)
+    assert kswapd.allowed() == "0"
 
 
 @pytest.mark.vm(smp="cpus=2,maxcpus=4")

@@ -70,6 +70,7 @@ def test_reads_of_an_online(boot):
             scenario.add(vm, cpu)
             scenario.online(vm, cpu)
             found.append(calls(vm))
+        for cpu in range(2, CPUS):
             assert performance(vm, cpu) == performance(vm, 1)
         reads, changes = zip(*found)
         assert 0 < reads[0] <= READS and set(reads) == {reads[0]}
