@@ -73,7 +73,12 @@ DefinitionBlock ("", "SSDT", 2, "CPUHP", "LATECPU", 1) {
             Name (_HID, "ACPI0007")
             Name (_UID, 2)
             Method (_STA) { Return (0x0F) }
-            Method (_SUN) { Sleep (15000) Return (2) }
+            Method (_SUN)
+            {
+                Local0 = 5
+                While (Local0) { Sleep (2000) Local0-- }    // ACPICA ends one Sleep() after two seconds
+                Return (2)
+            }
         }
     }
 }
