@@ -15,11 +15,17 @@ SLOW = int(paths.patient(2))     # s
 
 NAMES = """
 Name (\\FSTA, 0xFF)     // what _STA says, if not this
-Name (\\FEJ0, 0)        // _EJ0: 0 works, 1 does nothing, 2 fails, 3 is slow, 4 works and fails, 5 is very slow
+Name (\\FEJ0, 0)        // _EJ0: 0 works, 1 does nothing, 2 fails, 3 is slow, 4 works and fails, 5 is very slow,
+                        // 6 does nothing, and _STA fails after it
+"""
+STA = """
+If (\\FSTA == 0xFE) { Divide (1, \\FSTA - 0xFE, Local0, Local1) }
+If (\\FSTA != 0xFF) { Return (\\FSTA) }
 """
 EJ0 = f"""
 If (\\FEJ0 == 1) {{ Return (0) }}
 If (\\FEJ0 == 2) {{ Divide (1, \\FEJ0 - 2, Local0, Local1) }}
+If (\\FEJ0 == 6) {{ \\FSTA = 0xFE Return (0) }}
 If (\\FEJ0 == 3) {{ {"Sleep (1000) " * SLOW}}}
 If (\\FEJ0 == 5) {{ {"Sleep (1000) " * 10 * SLOW}}}
 CEJ0 (0x02)
@@ -40,7 +46,7 @@ def replaced(text, old, new):
 def with_moods(dialect, *presses):
     """Spec.tables with methods of CPU 2 that do what the button has told them."""
     def edit(text):
-        text = replaced(text, "Return (CSTA (0x02))", "If (\\FSTA != 0xFF) { Return (\\FSTA) }\nReturn (CSTA (0x02))")
+        text = replaced(text, "Return (CSTA (0x02))", STA + "Return (CSTA (0x02))")
         text = replaced(text, "CEJ0 (0x02)\n", EJ0)
         return tables.with_more(button.edit(text, *presses), NAMES)
     return tables.initrd(tables.edit_asl(read_dsdt(dialect), edit))
@@ -109,6 +115,27 @@ def test_eject_that_works_and_fails(boot, dialect):
         assert vm.cpu_directories() == booted["present"]
         press(vm)
         scenario.comes_and_goes(vm, CPU)
+
+
+@pytest.mark.part("hardening")
+def test_eject_after_which_sta_fails(boot):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, online; whether _EJ0 has ejected it cannot be told: _OST says so, 2 stays and is offline;
+                       _STA works again: 2 works, and is ejected
+    """
+    with boot(smp=SMP, tables=with_moods("online-capable", ["\\FEJ0 = 6"], ["\\FEJ0 = 0", "\\FSTA = 0xFF"])) as vm:
+        scenario.add_and_work(vm, CPU)
+        press(vm)
+        assert scenario.refused_eject(vm, CPU) != scenario.OST_SUCCESS
+        assert CPU in vm.masks()["present"] - vm.masks()["online"]
+        vm.sh("sleep 1")
+        assert CPU not in vm.masks()["online"]
+        press(vm)
+        scenario.online(vm, CPU)
+        scenario.works(vm, CPU)
+        scenario.eject(vm, CPU)
+        scenario.add_and_work(vm, CPU)
 
 
 @pytest.mark.part("complete")
