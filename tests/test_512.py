@@ -47,7 +47,7 @@ def test_512(boot):
 def test_reservations(boot):
     """
     CPU  0 1 | 2 ... 263       the list of the pending tables that the next kernel must not use grows by a page at the 255th:
-         x x |                 -> all, with hundreds of MB of an initrd freed, where that page then is
+         x x |                 -> each is online once, with hundreds of MB of an initrd freed, where that page then is
     """
     ballast = Archive()
     ballast.file("ballast", bytes(BALLAST))
@@ -57,5 +57,9 @@ def test_reservations(boot):
         vm.sh("rm /ballast")
         for cpu in range(2, last + 1):
             scenario.add(vm, cpu)
-        vm.sh(f"for cpu in $(seq 2 {last}); do echo 1 > {scenario.CPU_SYSFS}/cpu$cpu/online; done", timeout=300)
-        assert vm.masks()["online"] == set(range(last + 1))
+        # One at a time: so many that are online are too much for an emulated machine
+        vm.sh(f"for cpu in $(seq 2 {last}); do cd {scenario.CPU_SYSFS}/cpu$cpu; echo 1 > online && echo 0 > online || exit; done",
+              timeout=300)
+        assert vm.masks()["present"] == set(range(last + 1))
+        scenario.online(vm, last)
+        scenario.works(vm, last)
