@@ -19,6 +19,7 @@ MOMENTS = {
     "kernel": "Booting Linux on physical CPU",
     "interpreter": "ACPI: Interpreter enabled",
     "scanned": "Switched to clocksource",
+    "probe": "Enabled at IRQ",      # of a PCI device's interrupt: the PCI core has disabled CPU hotplug
 }
 
 
