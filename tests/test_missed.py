@@ -19,10 +19,7 @@ MOMENTS = {
     "kernel": "Booting Linux on physical CPU",
     "interpreter": "ACPI: Interpreter enabled",
     "scanned": "Switched to clocksource",
-    "probe": "Enabled at IRQ",      # of a PCI device's interrupt: the PCI core has disabled CPU hotplug
 }
-
-
 @contextlib.contextmanager
 def stopped_at(vm, marker, times=1):
     """The VM is stopped once the console has a text so many times, and goes on after the block."""
@@ -81,6 +78,22 @@ def test_events_while_the_guest_boots(boot, moment):
             scenario.online(vm, 3)
         scenario.works(vm, 3)
         scenario.comes_and_goes(vm, 4)
+
+
+@pytest.mark.parametrize("device", [1, 5, 9, 13])
+def test_eject_while_drivers_are_probed(boot, device):
+    """
+    CPU  0 1 2 |          2 is to go while the PCI core probes many devices, and has CPU hotplug disabled for each: 2 is
+         x x x |          gone once the guest is there
+    """
+    devices = ("-device", "virtio-rng-pci") * 16
+    with boot(smp="cpus=2,maxcpus=5", args=PLUGGED + devices, append=EARLYCON, paused=True) as vm:
+        vm.qmp("cont")
+        with stopped_at(vm, f"virtio-pci 0000:00:{device:02x}.0: enabling device"):
+            since = scenario.request_eject(vm, 2)
+        vm.wait_boot()
+        scenario.wait_gone(vm, 2, since)
+        assert vm.masks()["present"] == {0, 1}
 
 
 @pytest.mark.vm(smp="cpus=2,maxcpus=5")

@@ -42,8 +42,8 @@ class Allocation:
 
     @property
     def refills(self) -> bool:
-        """An allocator's stock is filled up."""
-        return self.name == "mm_page_alloc" and any(map(_REFILL.match, self.stack))
+        """An allocator's stock is filled up, or a tree of numbers, such as process ids, needs a node for the next ones."""
+        return self.name == "mm_page_alloc" and any(map(_REFILL.match, self.stack)) or "idr_get_free" in self.stack
 
     @property
     def of_online(self) -> bool:
