@@ -3,14 +3,11 @@
 import pytest
 
 from cpuhp import bench, scenario
-from cpuhp.cpio import Archive
 
 pytestmark = pytest.mark.part("cost")
 
 MORE_PROCESSES = 10
 SLOWER = 1.2
-PAGE_OF_RESERVATIONS = 255
-BALLAST = 300 << 20
 BOOTS = 10          # of each machine at most: the least disturbed ones are held against each other
 FEW, MANY = bench.spec(bench.PRESENT), bench.spec(512)
 
@@ -41,25 +38,3 @@ def test_512(boot):
             with boot(**spec) as vm:
                 seconds.append(bench.bringup_seconds(vm))
     assert min(many) <= SLOWER * min(few), (few, many)
-
-
-@pytest.mark.check_all
-def test_reservations(boot):
-    """
-    CPU  0 1 | 2 ... 263       the list of the pending tables that the next kernel must not use grows by a page at the 255th:
-         x x |                 -> each is online once, with hundreds of MB of an initrd freed, where that page then is
-    """
-    ballast = Archive()
-    ballast.file("ballast", bytes(BALLAST))
-    last = PAGE_OF_RESERVATIONS + 8
-    with boot(smp=f"cpus=2,maxcpus={last + 1}", memory="1G", args=bench.FAULTLESS, expected=bench.BIG_TABLES,
-              files=ballast.pack()) as vm:
-        vm.sh("rm /ballast")
-        for cpu in range(2, last + 1):
-            scenario.add(vm, cpu)
-        # One at a time: so many that are online are too much for an emulated machine
-        vm.sh(f"for cpu in $(seq 2 {last}); do cd {scenario.CPU_SYSFS}/cpu$cpu; echo 1 > online && echo 0 > online || exit; done",
-              timeout=300)
-        assert vm.masks()["present"] == set(range(last + 1))
-        scenario.online(vm, last)
-        scenario.works(vm, last)
