@@ -47,8 +47,13 @@ class Suite:
     linux: object = None
 
     def not_tested(self):
-        """What its result doesn't depend on, as pathspecs: the series of another kernel base among it."""
+        """What its result doesn't depend on, as pathspecs: the series of another kernel base among it.
+
+        Tests that are marked `once` may look at all bases.
+        """
         linux = self.run.linux if self.run else self.linux
+        if self.run and "once" not in self.run.marks:
+            linux = None
         others = [base for base in bases("linux") if linux and base.version != linux.version]
         return [*NOT_TESTED, *(f":(exclude){base.dir.relative_to(ROOT)}" for base in others)]
 
