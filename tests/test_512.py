@@ -8,6 +8,8 @@ pytestmark = pytest.mark.part("cost")
 
 MORE_PROCESSES = 10
 SLOWER = 1.2
+PAGE_OF_RESERVATIONS = 255
+THREADS = 10000
 BOOTS = 10          # of each machine at most: the least disturbed ones are held against each other
 FEW, MANY = bench.spec(bench.PRESENT), bench.spec(512)
 
@@ -38,3 +40,23 @@ def test_512(boot):
             with boot(**spec) as vm:
                 seconds.append(bench.bringup_seconds(vm))
     assert min(many) <= SLOWER * min(few), (few, many)
+
+
+@pytest.mark.check_all
+def test_reservations(boot):
+    """
+    CPU  0 1 | 2 ... 263       the list of the pending tables that the next kernel must not use grows by a page at the 255th:
+         x x |                 -> each is online once; nearly all memory that is free was the initrd's, as that page was
+    """
+    last = PAGE_OF_RESERVATIONS + 8
+    with boot(smp=f"cpus=2,maxcpus={last + 1}", memory="1G", append="mem=180M", files=bytes(300 << 20),
+              args=bench.FAULTLESS, expected=bench.BIG_TABLES) as vm:
+        vm.sh(f"echo {THREADS} > /proc/sys/kernel/threads-max")     # its default goes by the memory that was free early
+        for cpu in range(2, last + 1):
+            scenario.add(vm, cpu)
+        # One at a time: so many that are online are too much for an emulated machine
+        vm.sh(f"for cpu in $(seq 2 {last}); do cd {scenario.CPU_SYSFS}/cpu$cpu; echo 1 > online && echo 0 > online || exit; done",
+              timeout=300)
+        assert vm.masks()["present"] == set(range(last + 1))
+        scenario.online(vm, last)
+        scenario.works(vm, last)

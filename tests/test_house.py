@@ -1,6 +1,7 @@
 """The tools: trees from series and back, other people's trees, and clear errors."""
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -768,6 +769,15 @@ def test_check_all(tested):
     assert rows()["linux-1.2"][2] == head
     commit()
     assert check_all("False", SUITE="linux-1.3").ran        # what failed runs again
+
+    # Another check-all has run a program that is no test, on an earlier commit with other tests.
+    known = toy.root / "docs/results.json"
+    soak = {**json.loads(known.read_text())["linux-1.2"], "said": "flat"}
+    known.write_text(json.dumps({**json.loads(known.read_text()), "soak-1.2": soak}))
+    assert check_all(SUITE="soak-1.2").built == [] and "soak-1.2: passed on this content before" in check_all(SUITE="soak-1.2").stdout
+    (toy.root / "tests/toy.txt").touch()
+    commit()
+    assert check_all(SUITE="soak-1.2").built != []
 
     check_all(SUITE="lint")         # a program
     assert re.fullmatch(r"lint: \d+ checks passed", rows()["lint"][0])

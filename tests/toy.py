@@ -55,7 +55,7 @@ class Toy:
         (self.dir / "base").write_text(f"package: toy\nsuite: none\nverified: {version}.3-1\n")
         config = root / "linux/config"
         config.mkdir(exist_ok=True)
-        for name in ("guest", "hotplug", "noacpi", "off"):
+        for name in ("guest", "hotplug", "lint", "noacpi", "off"):
             (config / f"{name}.config").write_text(f"CONFIG_TOY={'n' if name == 'noacpi' else 'y'}\n")
         self.sources(self.tree)
         git(self.tree, "init", "-q", "-b", "main")

@@ -94,9 +94,10 @@ DEBUG = ("kasan", "lockdep")
 
 # Suffix of the output directory: the fragments in linux/config it is made of.
 # "base" is the unpatched tree, which cannot have what our series offers, "core"
-# the one with the first part of it; of "noacpi" lint compiles single objects.
+# the one with the first part of it; of "lint" and "noacpi" lint compiles single
+# objects.
 KERNELS = {"": ("guest", "hotplug"), "base": ("guest",), "off": ("guest", "off"), "core": ("guest", "core"),
-           "noacpi": ("guest", "noacpi"),
+           "lint": ("guest", "hotplug", "lint"), "noacpi": ("guest", "noacpi"),
            **{debug: ("guest", "hotplug", debug) for debug in DEBUG}}
 
 

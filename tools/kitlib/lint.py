@@ -343,8 +343,8 @@ class Prefix:
 class KernelPrefix(Prefix):
     """With W=1, and with sparse if asked to."""
 
-    def __init__(self, base, path, variant=""):
-        super().__init__(base, path, "-".join(filter(None, ["build", variant])))
+    def __init__(self, base, path, variant="lint"):
+        super().__init__(base, path, f"build-{variant}")
         self.fragments = build.kernel_fragments(base, variant)
         self.configured = None
 
@@ -414,7 +414,7 @@ def prefixes(base):
     # What was found good once is not compiled again, by anybody: content, tools, flags.
     if base.kind == "linux":
         tools = [build.compiler(f"{build.CROSS}gcc"), build.compiler("sparse"),
-                 *(path.read_bytes() for path in build.kernel_fragments(base, ""))]
+                 *(path.read_bytes() for path in build.kernel_fragments(base, "lint"))]
     else:
         tools = [build.compiler("gcc"), *build.QEMU_OPTIONS, build.DEVICES.read_bytes()]
     good = base.dir / "prefixes.good"

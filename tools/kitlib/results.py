@@ -22,8 +22,9 @@ PAGE = DOCS / "results.md"
 RESULTS = DOCS / "results.json"
 TOOLS = Path(__file__).resolve().parents[1]
 LOGS = OUT / "check-all"
-# What no result depends on, as pathspecs.
+# What no result depends on, as pathspecs; and what only runs of the tests and lint do.
 NOT_TESTED = (":(exclude)docs", ":(exclude)*.md")
+TESTS = (":(exclude)tests/test_*.py", ":(exclude)tests/conftest.py")
 
 HEAD = """\
 # Results of `make check-all`
@@ -49,13 +50,13 @@ class Suite:
     def not_tested(self):
         """What its result doesn't depend on, as pathspecs: the series of another kernel base among it.
 
-        Tests that are marked `once` may look at all bases.
+        Tests that are marked `once` may look at all bases. A program that runs with one base is no test.
         """
         linux = self.run.linux if self.run else self.linux
         if self.run and "once" not in self.run.marks:
             linux = None
         others = [base for base in bases("linux") if linux and base.version != linux.version]
-        return [*NOT_TESTED, *(f":(exclude){base.dir.relative_to(ROOT)}" for base in others)]
+        return [*NOT_TESTED, *(TESTS if self.linux else ()), *(f":(exclude){base.dir.relative_to(ROOT)}" for base in others)]
 
 
 def suites():
@@ -161,23 +162,30 @@ def run_suite(suite, build, of_all):
             "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "host": host()}
 
 
+def known():
+    """What is known of each suite."""
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
 def run_all(build, of_all):
     """Runs the suites that SUITE= names, but for those that passed on what is there now; 1 if any failed."""
     todo = chosen()
     if not given("NOINSTALL"):
         check.install()
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for suite in todo:
+        results = known()       # another check-all may run other suites meanwhile
         if suite.name in results and still_true(suite, results[suite.name]) and not given("FORCE"):
             say(f"check-all: {suite.name}: passed on this content before (FORCE=1 runs it again)")
             continue
         say(f"check-all: {suite.name}: {suite.what}")
-        results[suite.name] = run_suite(suite, build, of_all)
+        result = run_suite(suite, build, of_all)
+        results = {**known(), suite.name: result}
         # After each: what was found stays if the next one never ends.
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         PAGE.write_text(page(results))
         say(f"check-all: {suite.name}: {counts(results[suite.name])} in {duration(results[suite.name]['seconds'])}")
+    results = known()
     failed = [suite.name for suite in todo if results[suite.name]["failed"]]
     say(f"check-all: {len(todo) - len(failed)} of {len(todo)} suites passed; {shorten(PAGE)} says what each gave")
     if failed:
