@@ -22,8 +22,9 @@ PAGE = DOCS / "results.md"
 RESULTS = DOCS / "results.json"
 TOOLS = Path(__file__).resolve().parents[1]
 LOGS = OUT / "check-all"
-# What no result depends on, as pathspecs; and what only runs of the tests and lint do.
-NOT_TESTED = (":(exclude)docs", ":(exclude)*.md")
+# What no result depends on, as pathspecs; what only tests of the tools do; and what only runs of the tests and lint do.
+NOT_TESTED = (":(exclude)docs", ":(exclude)*.md", ":(exclude)*/prefixes.good")
+HERE = (":(exclude)tools/kitlib/results.py",)
 TESTS = (":(exclude)tests/test_*.py", ":(exclude)tests/conftest.py")
 
 HEAD = """\
@@ -56,7 +57,8 @@ class Suite:
         if self.run and "once" not in self.run.marks:
             linux = None
         others = [base for base in bases("linux") if linux and base.version != linux.version]
-        return [*NOT_TESTED, *(TESTS if self.linux else ()), *(f":(exclude){base.dir.relative_to(ROOT)}" for base in others)]
+        return [*NOT_TESTED, *(HERE if linux else ()), *(TESTS if self.linux else ()),
+                *(f":(exclude){base.dir.relative_to(ROOT)}" for base in others)]
 
 
 def suites():
