@@ -16,6 +16,10 @@ DIRECTORY = f"{scenario.CPU_SYSFS}/cpu{CPU}"
 NOP, BTI_C = (struct.pack("<I", code) for code in (0xd503201f, 0xd503245f))
 RACES = 8
 LONG = 120         # s of races, where lockdep looks on
+DEVICE = "0000:00:1f.0"
+ONLINES = 20
+# A driver is probed again and again
+PROBES = f"(cd /sys/bus/pci/drivers/virtio-pci; while :; do echo {DEVICE} > unbind; echo {DEVICE} > bind; done) > /dev/null 2>&1 & echo $!"
 
 # For each state that may fail: how an attempt to go there ended, on the way up and then on the way down
 EACH_STATE = f"""
@@ -193,3 +197,21 @@ def test_toggles_race_with_an_eject(vm, dialect):
         races += 1
     vm.sh(f"kill -9 {' '.join(pids)}")
     scenario.add_and_work(vm, CPU)
+
+
+@pytest.mark.part("complete")
+@pytest.mark.vm(smp=SMP, args=("-device", "virtio-rng-pci,addr=0x1f"))
+def test_online_while_drivers_are_probed(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, online again and again while a PCI driver is probed, for which the PCI core disables CPU hotplug:
+                       none is refused
+    """
+    scenario.add(vm, CPU)
+    pid = vm.sh(PROBES)
+    vm.sh(f"cd {DIRECTORY}; for n in $(seq {ONLINES}); do"
+          " echo 1 > online || exit; until echo 0 > online 2> /dev/null; do sleep 0.01; done; done", timeout=120)
+    scenario.online(vm, CPU)
+    vm.sh(f"kill -9 {pid}; [ -d /sys/bus/pci/drivers/virtio-pci/{DEVICE} ] || echo {DEVICE} > /sys/bus/pci/drivers/virtio-pci/bind")
+    scenario.works(vm, CPU)
+    scenario.eject(vm, CPU)

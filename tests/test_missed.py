@@ -80,14 +80,17 @@ def test_events_while_the_guest_boots(boot, moment):
         scenario.comes_and_goes(vm, 4)
 
 
-@pytest.mark.parametrize("device", [1, 5, 9, 13])
-def test_eject_while_drivers_are_probed(boot, device):
+ASYNC = "driver_async_probe=virtio-pci"
+
+
+@pytest.mark.parametrize("device, how", [(1, ""), (5, ""), (9, ""), (13, ""), (5, ASYNC), (13, ASYNC), (27, ASYNC)])
+def test_eject_while_drivers_are_probed(boot, device, how):
     """
-    CPU  0 1 2 |          2 is to go while the PCI core probes many devices, and has CPU hotplug disabled for each: 2 is
-         x x x |          gone once the guest is there
+    CPU  0 1 2 |          2 is to go while the PCI core probes many devices, one after another or asynchronously, and has CPU
+         x x x |          hotplug disabled for each: 2 is gone once the guest is there
     """
-    devices = ("-device", "virtio-rng-pci") * 16
-    with boot(smp="cpus=2,maxcpus=5", args=PLUGGED + devices, append=EARLYCON, paused=True) as vm:
+    devices = ("-device", "virtio-rng-pci") * (30 if how else 16)
+    with boot(smp="cpus=2,maxcpus=5", args=PLUGGED + devices, append=f"{EARLYCON} {how}", paused=True) as vm:
         vm.qmp("cont")
         with stopped_at(vm, f"virtio-pci 0000:00:{device:02x}.0: enabling device"):
             since = scenario.request_eject(vm, 2)
