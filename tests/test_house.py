@@ -759,7 +759,7 @@ def test_check_all(tested):
     assert rows()["linux-1.2"][0] == "4 passed, 0 failed, 0 skipped" and rows()["linux-1.2"][2] == head
     assert re.search(r"^1\. .*\d+ CPUs, \d+ GB", page.read_text(), re.M) and "Not run yet: lint, linux-1.2-core" in page.read_text()
 
-    # A commit of documents changes nothing, one of tests everything.
+    # A commit of documents changes nothing.
     assert commit() != head and check_all(SUITE="linux-1.3").ran == []
     assert check_all(SUITE="linux-1.3", FORCE="1").ran != []
     done = check_all("False", SUITE="linux-1.3*")
@@ -778,6 +778,30 @@ def test_check_all(tested):
     (toy.root / "tests/toy.txt").touch()
     commit()
     assert check_all(SUITE="soak-1.2").built != []
+
+    # Files of tests that have changed or failed run again alone, unless something else has changed, too.
+    def more(text):
+        (toy.root / "tests/test_toy.py").write_text(TESTS.format(assertion="True"))
+        (toy.root / "tests/test_more.py").write_text(text)
+        commit()
+        done = check_all(SUITE="linux-1.3")
+        return bool(done.ran), rows()["linux-1.3"][0]
+    assert more("def test_more(): pass") == (True, "5 passed, 0 failed, 0 skipped")
+    assert more("def test_more(): assert False") == (False, "**failed**: 4 passed, 1 failed, 0 skipped")
+    assert "- linux-1.3: `tests.test_more::test_more`" in page.read_text()
+    assert more("def test_more(): assert False") == (False, "**failed**: 4 passed, 1 failed, 0 skipped")
+    assert more("import pytest\n@pytest.mark.once\ndef test_more(): pass") == (False, "4 passed, 0 failed, 0 skipped")
+    (toy.root / "tests/helper.py").touch()
+    assert more("def test_more(): pass") == (True, "5 passed, 0 failed, 0 skipped")
+
+    # What only one file of tests depends on.
+    (toy.root / "tests/test_house.py").write_text("def test_house(): pass")
+    (toy.root / "tools/kitlib").mkdir(parents=True)
+    commit()
+    check_all(SUITE="linux-1.2")
+    (toy.root / "tools/kitlib/results.py").touch()
+    assert more("def test_more(): pass") == (False, "6 passed, 0 failed, 0 skipped")
+    assert "only tests/test_house.py" in check_all(SUITE="linux-1.2").stdout
 
     check_all(SUITE="lint")         # a program
     assert re.fullmatch(r"lint: \d+ checks passed", rows()["lint"][0])

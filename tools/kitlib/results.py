@@ -22,17 +22,20 @@ PAGE = DOCS / "results.md"
 RESULTS = DOCS / "results.json"
 TOOLS = Path(__file__).resolve().parents[1]
 LOGS = OUT / "check-all"
-# What no result depends on, as pathspecs; what only tests of the tools do; and what only runs of the tests and lint do.
+NO_TESTS = 5            # pytest's exit status if it has found none
+# What no result depends on, as pathspecs; what no program but lint does; and what only one file of tests does.
 NOT_TESTED = (":(exclude)docs", ":(exclude)*.md", ":(exclude)*/prefixes.good")
-HERE = (":(exclude)tools/kitlib/results.py",)
-TESTS = (":(exclude)tests/test_*.py", ":(exclude)tests/conftest.py")
+TEST_FILES = "tests/test_*.py"
+TESTS = (f":(exclude){TEST_FILES}", ":(exclude)tests/conftest.py")
+TESTED_IN = {"tools/kitlib/results.py": "tests/test_house.py"}
 
 HEAD = """\
 # Results of `make check-all`
 
 Written by `make check-all` from `docs/results.json`. A row is what the suite gave on the commit that it names, when it
 last ran. `make check-all` leaves out a suite that has passed if nothing that it tests has changed since: the commit in its
-row may be an older one. `make check-all SUITE=name` runs one suite.
+row may be an older one. If nothing but some files of tests has changed, or failed, it runs these again, and the time is the sum.
+`make check-all SUITE=name` runs one suite.
 
 """
 
@@ -57,7 +60,7 @@ class Suite:
         if self.run and "once" not in self.run.marks:
             linux = None
         others = [base for base in bases("linux") if linux and base.version != linux.version]
-        return [*NOT_TESTED, *(HERE if linux else ()), *(TESTS if self.linux else ()),
+        return [*NOT_TESTED, *(f":(exclude){path}" for path in TESTED_IN if linux), *(TESTS if self.linux else ()),
                 *(f":(exclude){base.dir.relative_to(ROOT)}" for base in others)]
 
 
@@ -103,10 +106,17 @@ def commit(suite):
     return head, bool(head) and not git(ROOT, "status", "--porcelain", "--", ".", *suite.not_tested())
 
 
-def still_true(suite, result):
-    """True if nothing that was tested has changed since."""
-    changed = git(ROOT, "diff", "--quiet", result["commit"], "--", ".", *suite.not_tested(), check=False) is None
-    return bool(result.get("clean") and not result["failed"] and not changed and commit(suite)[1])
+def outdated(suite, result):
+    """The files of tests that have changed, or failed, since @result; None if that is not all that has."""
+    changed = git(ROOT, "diff", "--name-only", result["commit"], "--", ".", *suite.not_tested(), check=False)
+    if changed is None or not result.get("clean") or not commit(suite)[1]:
+        return None
+    found, files = {TESTED_IN.get(path, path) for path in changed.split()}, result.get("files")
+    if not files:
+        return None if found or result["failed"] else []
+    if not all(fnmatch.fnmatchcase(path, TEST_FILES) for path in found):
+        return None
+    return sorted(found | {path for path, (_, failed, _) in files.items() if failed})
 
 
 def host():
@@ -129,11 +139,31 @@ def failures(report):
             if case.find("failure") is not None or case.find("error") is not None]
 
 
-def run_tests(suite, build, of_all):
+def by_file(report):
+    """{file of tests: [passed, failed, skipped]} of a junit file."""
+    files = {}
+    for case in xml.parse(report).getroot().iter("testcase"):
+        path = "/".join(case.get("classname").split(".")[:2]) + ".py"
+        failed = case.find("failure") is not None or case.find("error") is not None
+        files.setdefault(path, [0, 0, 0])[1 if failed else 2 if case.find("skipped") is not None else 0] += 1
+    return files
+
+
+def run_tests(suite, build, of_all, outdated_files=None, before=None):
+    """All tests, or those in @outdated_files, whose counts then take the place of what they were in the result @before."""
     build(suite.run.linux.version, [*suite.run.products, *of_all(suite.run.sanitized)])
-    code = check.pytest(suite.run, check.report_of(suite.run), "")
-    passed, failed, skipped = check.counted(suite.run, code)
-    return {"passed": passed, "failed": failed, "skipped": skipped, "failures": failures(check.report_of(suite.run))}
+    run, files, failed = suite.run, {}, []
+    if outdated_files:
+        files = {path: counts for path, counts in before["files"].items() if path not in outdated_files}
+        others = {str(path.relative_to(ROOT)) for path in ROOT.glob(TEST_FILES)} - {*outdated_files}
+        run = dataclasses.replace(run, options=(*run.options, *(f"--ignore={path}" for path in sorted(others))))
+    code = check.pytest(run, check.report_of(run), "")
+    if not (code == NO_TESTS and outdated_files):
+        check.counted(run, code)
+        files.update(by_file(check.report_of(run)))
+        failed = failures(check.report_of(run))
+    passed, bad, skipped = (sum(counts[i] for counts in files.values()) for i in range(3))
+    return {"passed": passed, "failed": bad, "skipped": skipped, "failures": failed, "files": dict(sorted(files.items()))}
 
 
 def run_command(suite, build, of_all):
@@ -151,12 +181,12 @@ def run_command(suite, build, of_all):
             "failures": [last] if proc.returncode else []}
 
 
-def run_suite(suite, build, of_all):
-    """What came of a suite. That it could not run is a failure."""
+def run_suite(suite, build, of_all, again=None, before=None):
+    """What came of a suite, or of its tests in the files @again after a result @before. That it could not run is a failure."""
     head, clean = commit(suite)
-    started = time.monotonic()
+    started = time.monotonic() - (before["seconds"] if again else 0)
     try:
-        result = (run_tests if suite.run else run_command)(suite, build, of_all)
+        result = run_tests(suite, build, of_all, again, before) if suite.run else run_command(suite, build, of_all)
     except Error as err:
         print(f"error: {err}", file=sys.stderr, flush=True)
         result = {"passed": 0, "failed": 1, "skipped": 0, "failures": [str(err)]}
@@ -175,13 +205,16 @@ def run_all(build, of_all):
     if not given("NOINSTALL"):
         check.install()
     for suite in todo:
-        results = known()       # another check-all may run other suites meanwhile
-        if suite.name in results and still_true(suite, results[suite.name]) and not given("FORCE"):
+        before = known().get(suite.name)
+        again = outdated(suite, before) if before and not given("FORCE") else None
+        if again == []:
             say(f"check-all: {suite.name}: passed on this content before (FORCE=1 runs it again)")
             continue
         say(f"check-all: {suite.name}: {suite.what}")
-        result = run_suite(suite, build, of_all)
-        results = {**known(), suite.name: result}
+        if again:
+            say(f"check-all: {suite.name}: only {' '.join(again)} (FORCE=1 runs all of it)")
+        result = run_suite(suite, build, of_all, again, before)
+        results = {**known(), suite.name: result}       # another check-all may have run other suites meanwhile
         # After each: what was found stays if the next one never ends.
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
