@@ -55,7 +55,7 @@ def calls(vm):
     return trace.count(" read: ("), trace.count(" changed: (")
 
 
-def test_reads_of_an_online(boot):
+def test_reads_of_cppc_data(boot):
     """
     CPU  0 1 | 2 ... 7
          x x |             -> 2 to 7, one after the other: each online reads its own CPU's data only, and no capacity changes

@@ -819,6 +819,12 @@ def collected(*options, tests=("tests/test_eject.py", "tests/test_views.py"), cw
         [re.fullmatch(r"(.*::\w+)(?:\[(.*)\])?", line).groups() for line in done.stdout.splitlines() if "::" in line]
 
 
+def test_directory_of_each_test():
+    """Tests that run at the same time have each their own: no two files have a test of the same name."""
+    names = [name for path in (ROOT / "tests").glob("test_*.py") for name in re.findall(r"^def (test_\w+)", path.read_text(), re.M)]
+    assert len(names) > 200 and {name for name in names if names.count(name) > 1} == set()
+
+
 def test_one_dialect_of_each_test():
     """Every test is left, each with one dialect, and each dialect with some."""
     every, *turns = collected(), *(collected(*option) for option in (["--one-dialect"], ["--one-dialect=1"], ["--one-dialect=2"]))

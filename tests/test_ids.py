@@ -68,7 +68,7 @@ PARAMETERS = {
 
 
 @pytest.mark.parametrize("append", PARAMETERS)
-def test_parameters(boot, append):
+def test_ids_with_parameters(boot, append):
     """
     CPU  0 1 2 3 4 5          0, 3 and 5 are there: maxcpus= counts these; nr_cpus= leaves out 4, 2 and 1 first, then 5
          x - - x - x
@@ -90,7 +90,7 @@ def test_parameters(boot, append):
             scenario.refused_add(vm, core, rf"CPU with UID {core}, MPIDR 0x{core:x} cannot be used: nr_cpus=")
 
 
-def test_kexec(boot, linux, dialect):
+def test_ids_after_kexec(boot, linux, dialect):
     """
     CPU  0 1 2 3
          x - - x     -> 2 added: the next kernel, whose MADT calls 2 what it was, has the same ids
