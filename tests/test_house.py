@@ -808,6 +808,19 @@ def test_check_all(tested):
     assert "SUITE=nothing: no suite has such a name; there is lint, linux-1.2, linux-1.3, linux-1.2-core" in \
         toy.error("check-all", SUITE="nothing")
 
+    # A patch's message and documents are for lint alone.
+    def edited(pattern, new):
+        patch = sorted((toy.root / "linux/1.3").glob("*.patch"))[-1]
+        text = patch.read_text()
+        assert re.search(pattern, text, re.M)
+        patch.write_text(re.sub(pattern, new, text, flags=re.M))
+        commit()
+        return bool(check_all(SUITE="linux-1.3").ran)
+    document = "diff --git a/Documentation/new b/Documentation/new\n--- /dev/null\n+++ b/Documentation/new\n@@ -0,0 +1 @@\n+New.\n"
+    assert not edited(r"^(Subject: .*)$", r"\1, in other words")
+    assert not edited(r"\A((?s:.*?))^diff --git", rf"\1{document}diff --git")
+    assert edited(r"^\+(?!\+)(.*)$", r"+\1 changed")
+
 
 def collected(*options, tests=("tests/test_eject.py", "tests/test_views.py"), cwd=ROOT, status=0):
     """[(test, its parameters)] that pytest would run, or what it says if it ends with another status."""

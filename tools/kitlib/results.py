@@ -27,7 +27,10 @@ NO_TESTS = 5            # pytest's exit status if it has found none
 NOT_TESTED = (":(exclude)docs", ":(exclude)*.md", ":(exclude)*/prefixes.good")
 TEST_FILES = "tests/test_*.py"
 TESTS = (f":(exclude){TEST_FILES}", ":(exclude)tests/conftest.py")
-TESTED_IN = {"tools/kitlib/results.py": "tests/test_house.py"}
+TESTED_IN = {"tools/kitlib/results.py": "tests/test_house.py", "tools/kitlib/parts.py": "tests/test_house.py"}
+# What only lint looks at: documents that patches add or change, and what draws plots.
+DOCUMENTS = ("Documentation/", "docs/")
+LINTED = (":(exclude)linux/files/Documentation", ":(exclude)qemu/files/docs", ":(exclude)tools/bench")
 
 HEAD = """\
 # Results of `make check-all`
@@ -51,6 +54,11 @@ class Suite:
     products: tuple = ()        # of the base @linux, for the command
     linux: object = None
 
+    @property
+    def of_code(self):
+        """Its result does not depend on documents, nor on messages of patches."""
+        return bool(self.run or self.linux)
+
     def not_tested(self):
         """What its result doesn't depend on, as pathspecs: the series of another kernel base among it.
 
@@ -60,7 +68,8 @@ class Suite:
         if self.run and "once" not in self.run.marks:
             linux = None
         others = [base for base in bases("linux") if linux and base.version != linux.version]
-        return [*NOT_TESTED, *(f":(exclude){path}" for path in TESTED_IN if linux), *(TESTS if self.linux else ()),
+        return [*NOT_TESTED, *(LINTED if self.of_code else ()), *(f":(exclude){path}" for path in TESTED_IN if linux),
+                *(TESTS if self.linux else ()),
                 *(f":(exclude){base.dir.relative_to(ROOT)}" for base in others)]
 
 
@@ -106,12 +115,25 @@ def commit(suite):
     return head, bool(head) and not git(ROOT, "status", "--porcelain", "--", ".", *suite.not_tested())
 
 
+def code_of(patch):
+    """What a patch changes but documents, as text."""
+    return [part for part in re.split(r"^diff --git a/", patch, flags=re.M)[1:] if not part.startswith(DOCUMENTS)]
+
+
+def same_code(path, of_commit):
+    """True if a patch changed the same code at @of_commit."""
+    before = git(ROOT, "show", f"{of_commit}:./{path}", check=False)
+    return bool(before and (ROOT / path).exists()) and code_of(before) == code_of((ROOT / path).read_text().rstrip("\n"))
+
+
 def outdated(suite, result):
     """The files of tests that have changed, or failed, since @result; None if that is not all that has."""
     changed = git(ROOT, "diff", "--name-only", result["commit"], "--", ".", *suite.not_tested(), check=False)
     if changed is None or not result.get("clean") or not commit(suite)[1]:
         return None
-    found, files = {TESTED_IN.get(path, path) for path in changed.split()}, result.get("files")
+    found = {TESTED_IN.get(path, path) for path in changed.split()
+             if not (suite.of_code and path.endswith(".patch") and same_code(path, result["commit"]))}
+    files = result.get("files")
     if not files:
         return None if found or result["failed"] else []
     if not all(fnmatch.fnmatchcase(path, TEST_FILES) for path in found):
