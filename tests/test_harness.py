@@ -1,11 +1,13 @@
 """The harness itself: what must fail fails, what must time out times out, and a panic is not a success."""
 
 import gzip
+import pathlib
 import subprocess
+import sys
 
 import pytest
 
-from cpuhp import gate, ktap, tables
+from cpuhp import gate, ktap, paths, tables
 from cpuhp.agent import CommandFailed, GuestError, GuestGone, GuestTimeout
 from cpuhp.cpio import Archive
 from cpuhp.vm import modules, wait_until
@@ -50,6 +52,28 @@ def test_must_not_boot(boot):
     with pytest.raises(GuestError, match="Kernel panic"):
         with boot(smp="cpus=1", append="rdinit=/nothing root=none"):
             pass
+
+
+STARTS_A_VM = """\
+import pathlib, sys
+sys.path.insert(0, sys.argv[1])
+from cpuhp.vm import VM, Spec
+vm = VM(Spec(paused=True), pathlib.Path(sys.argv[2]))
+vm.launch()
+print(vm.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.once
+def test_killed(directory):
+    """A program that is killed leaves no QEMU behind."""
+    with subprocess.Popen([sys.executable, "-c", STARTS_A_VM, paths.ROOT / "tests", directory], text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        qemu = pathlib.Path("/proc") / program.stdout.readline().strip()
+        assert (qemu / "exe").resolve().name.startswith("qemu-system")
+        program.kill()
+        wait_until("QEMU to be gone", lambda: not (qemu / "exe").exists())
 
 
 @pytest.mark.parametrize("line", ["WARNING: CPU: 1 PID: 1 at kernel/cpu.c:1", "BUG: sleeping function called",

@@ -11,6 +11,7 @@ from cpuhp.vm import wait_until
 pytestmark = pytest.mark.part("complete")
 DRIVER = "/sys/bus/platform/drivers/acpi-ged"
 EARLYCON = "earlycon=pl011,0x9000000 loglevel=8"
+ASYNC = "driver_async_probe=virtio-pci"
 PLUGGED = ("-device", "cortex-a57-arm-cpu,id=core2,core-id=2")
 
 # What the console has at some moments of a boot, in their order; the last is between the scan of the namespace and the drivers
@@ -20,6 +21,8 @@ MOMENTS = {
     "interpreter": "ACPI: Interpreter enabled",
     "scanned": "Switched to clocksource",
 }
+
+
 @contextlib.contextmanager
 def stopped_at(vm, marker, times=1):
     """The VM is stopped once the console has a text so many times, and goes on after the block."""
@@ -78,9 +81,6 @@ def test_events_while_the_guest_boots(boot, moment):
             scenario.online(vm, 3)
         scenario.works(vm, 3)
         scenario.comes_and_goes(vm, 4)
-
-
-ASYNC = "driver_async_probe=virtio-pci"
 
 
 @pytest.mark.parametrize("device, how", [(1, ""), (5, ""), (9, ""), (13, ""), (5, ASYNC), (13, ASYNC), (27, ASYNC)])

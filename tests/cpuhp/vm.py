@@ -31,6 +31,9 @@ OF_SANITIZER = (r"WARNING: ASan doesn't fully support makecontext/swapcontext fu
 # What kmemleak finds it says in the log; what is younger than 5 s it does not tell from what is still being set up
 LEAKS = "sleep 5; for n in 1 2; do echo scan > /sys/kernel/debug/kmemleak; done; cat /sys/kernel/debug/kmemleak"
 
+# A QEMU ends with the program that started it, also with one that is killed
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+
 Value = TypeVar("Value")
 
 
@@ -119,7 +122,7 @@ class VM:
         os.set_inheritable(typed, True)
         self._typed, self._keyboard = os.fdopen(typed, "rb"), os.fdopen(keyboard, "wb", buffering=0)
         self._machine = QEMUMachine(str(paths.qemu(spec.qemu_patched)), log_dir=str(directory), name="qemu",
-                                    qmp_timer=EVENT_TIMEOUT)
+                                    qmp_timer=EVENT_TIMEOUT, wrapper=ENDS_WITH_US)
         self._machine.add_args(*spec.command_line(self._initrd(directory)),
                                "-chardev", f"file,id=console,path={self._console},input-path=/dev/fd/{typed}",
                                "-serial", "chardev:console", *self._agent.qemu_args())
