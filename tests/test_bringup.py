@@ -166,10 +166,12 @@ def test_eject_of_a_cpu_that_may_still_run(vm, dialect):
 def test_eject_of_a_cpu_that_was_slow_to_power_off(vm):
     """
     CPU  0 1 | 2 3
-         x x |         -> 2, offline; firmware reports it as off only after the kernel has stopped waiting: it is asked again at
-                       the eject, and 2 goes
+         x x |         -> 2, which cannot start, then online, offline; firmware reports it as off only after the kernel has
+                       stopped waiting: it is asked again at the eject, and 2 goes
     """
-    scenario.add(vm, CPU)
+    scenario.add(vm, CPU, **{"x-psci-stay-on": True})
+    assert vm.run(f"echo 1 > {DIRECTORY}/online").status != 0
+    firmware_reports_on(vm, False)
     scenario.online(vm, CPU)
     firmware_reports_on(vm, True)
     scenario.offline(vm, CPU)

@@ -185,6 +185,24 @@ def test_refused_eject_changes_nothing(boot, mood, state):
         scenario.add_and_work(vm, CPU)
 
 
+@pytest.mark.part("hardening")
+def test_eject_of_a_cpu_without_its_device(boot):
+    """
+    CPU  0 1 | 2 3
+         x x |         1 and 3 have the same _UID, so neither device is used, and 1 runs: its eject is refused; 2 works
+    """
+    def edit(text):
+        head, rest = text.split("Device (C003)", 1)
+        return head + "Device (C003)" + re.sub(r"Name \(_UID, 0x03\)", "Name (_UID, 1)", rest, count=1)
+
+    with boot(smp=SMP, tables=tables.initrd(tables.edit_asl(read_dsdt("online-capable"), edit))) as vm:
+        assert vm.run("ls -d /sys/devices/system/cpu/cpu1/firmware_node").status and vm.masks()["online"] == {0, 1}
+        assert scenario.refused_eject(vm, 1, device=scenario.path_of(vm, 1)) == scenario.OST_BUSY
+        assert scenario.said(vm, "CPU1: is online and cannot be ejected")
+        scenario.works(vm, 1)
+        scenario.comes_and_goes(vm, CPU)
+
+
 def test_reboot_during_a_slow_eject(boot):
     """
     CPU  0 1 | 2 3
@@ -290,6 +308,31 @@ def test_bus_check_of_a_refused_cpu(boot):
         press(vm)
         assert scenario.answer(vm, 3, since) == scenario.OST_SUCCESS
         scenario.add_and_work(vm, 3)
+
+
+@pytest.mark.part("hardening")
+def test_container_that_is_gone(boot):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, online; _STA of what is above the CPUs says that it is gone: no CPU loses its device while it is
+                       online, and 0 cannot go; _STA says that it is there again: so is 2
+    """
+    def edit(text):
+        text, count = re.subn(r"(Device \(\\_SB\.CPUS\)\s*{)", r"\1 Method (_STA) { If (\\GONE) { Return (0) } Return (0x0F) }", text)
+        assert count == 1, "the DSDT has changed: no container"
+        check = (button.CONTAINER, BUS_CHECK, 1)
+        return tables.with_more(button.edit(text, ["\\GONE = 1", check], ["\\GONE = 0", check]), "Name (\\GONE, 0)")
+
+    with boot(smp=SMP, tables=tables.initrd(tables.edit_asl(read_dsdt("online-capable"), edit))) as vm:
+        scenario.add_and_work(vm, CPU)
+        press(vm)
+        vm.gate()
+        assert vm.masks()["online"] >= {0}
+        press(vm)
+        assert vm.masks()["present"] == {0, 1, CPU}
+        for cpu in {1, CPU} - vm.masks()["online"]:
+            scenario.online(vm, cpu)
+        scenario.works(vm, CPU)
 
 
 def test_mat_of_another_cpu_at_boot(boot):

@@ -96,6 +96,7 @@ def test_eject_meanwhile(boot):
         assert scenario.answer(vm, 2, since) != scenario.OST_SUCCESS
         scenario.works(vm, 2)
         assert not vm.events_since(since, "DEVICE_DELETED")
+        assert [error["device"] for error in vm.events_since(since, "DEVICE_UNPLUG_GUEST_ERROR")] == ["core2"]
         vm.qmp("migrate_cancel")
         wait_for(vm, "cancelled")
         scenario.eject(vm, 2)

@@ -5,10 +5,11 @@ import time
 
 import pytest
 
-from cpuhp import kexec, scenario
+from cpuhp import kexec, paths, scenario
 from cpuhp.vm import wait_until
 
 pytestmark = pytest.mark.part("complete")
+WAITS = 10      # s that an eject waits for probes
 DRIVER = "/sys/bus/platform/drivers/acpi-ged"
 EARLYCON = "earlycon=pl011,0x9000000 loglevel=8"
 ASYNC = "driver_async_probe=virtio-pci"
@@ -97,6 +98,42 @@ def test_eject_while_drivers_are_probed(boot, device, how):
         vm.wait_boot()
         scenario.wait_gone(vm, 2, since)
         assert vm.masks()["present"] == {0, 1}
+
+
+# A driver's probe reads from a disk that has just read as much as it may in minutes
+SLOW_DISK = ("-drive", "driver=null-co,size=1M,read-zeroes=on,if=none,id=slow", "-device", "virtio-blk-pci,drive=slow")
+HANG = """
+device=$(readlink -f /sys/block/vda/device); device=${device##*/}
+dd if=/dev/vda of=/dev/null bs=4k skip=64 count=1 2> /dev/null
+cd /sys/bus/virtio/drivers/virtio_blk
+echo $device > unbind
+echo $device > /sys/bus/virtio/drivers_probe &
+echo $! > /tmp/hung
+"""
+
+
+def throttle(vm, rate):
+    """Bytes a second that the disk reads at most; no limit: 0."""
+    assert vm.hmp(f"block_set_io_throttle slow 0 {rate} 0 0 0 0") == ""
+
+
+@pytest.mark.vm(smp="cpus=2,maxcpus=5", args=SLOW_DISK)
+def test_events_while_a_probe_hangs(vm):
+    """
+    CPU  0 1 | 2 3        the probe of a driver hangs: -> 2 is there at once, as without it; its eject waits for 10 s, and 2 goes
+         x x |
+    """
+    throttle(vm, 100)
+    vm.sh(HANG)
+    begun = time.monotonic()
+    scenario.add_and_work(vm, 2)
+    assert time.monotonic() - begun < paths.patient(WAITS) / 2
+    since = scenario.request_eject(vm, 2)
+    scenario.wait_gone(vm, 2, since)
+    vm.sh("kill -0 $(cat /tmp/hung)")
+    throttle(vm, 0)
+    wait_until("the probe to end", lambda: vm.run("kill -0 $(cat /tmp/hung)").status)
+    scenario.comes_and_goes(vm, 3)
 
 
 @pytest.mark.vm(smp="cpus=2,maxcpus=5")

@@ -8,9 +8,9 @@ from .common import PARTS, ROOT, Error, bases, say, shorten
 PAGE = ROOT / "docs/how-it-works.md"
 BEGIN, END = "<!-- made by `make parts` -->", "<!-- end of what `make parts` made -->"
 WHAT = {
-    "core": "CPUs can be added and ejected, with any firmware that keeps to the contract",
-    "complete": "hot-added CPUs get what CPUs of boot have; events are never lost",
-    "hardening": "firmware that lies, steps that fail",
+    "core": "hot-add and eject, with firmware that follows the specification",
+    "complete": "hot-added CPUs behave like CPUs present at boot; no event is lost",
+    "hardening": "firmware errors and failed steps",
     "cost": "less memory and time for absent CPUs",
     "optional": "interfaces that mainline does not have",
 }
@@ -53,11 +53,13 @@ def markdown():
         lines += ["", f"**{part}**", "", "| " + " | ".join(series) + " | patch | in mainline |",
                   "|" + " --- |" * (len(series) + 2)]
         for subject in subjects(part, series):
-            numbers, mainline = [], ""
-            for patches in series.values():
+            numbers, said = [], {}
+            for version, patches in series.items():
                 mine = [entry for entry in patches if entry[2] == subject]
                 numbers.append(str(mine[0][1]) if mine else "")
-                mainline = mine[0][3] if mine else mainline
+                if mine:
+                    said.setdefault(mine[0][3], []).append(version)
+            mainline = "; ".join(f"{', '.join(versions)}: {text}" if len(said) > 1 else text for text, versions in said.items())
             lines.append(f"| {' | '.join(numbers)} | {subject} | {mainline} |")
     return lines
 

@@ -265,7 +265,7 @@ static bool virt_cpu_property_may_differ(const ObjectProperty *prop)
     static const char * const names[] = {
         "socket-id", "cluster-id", "core-id", "thread-id", "node-id",
         "mp-affinity", "hotplugged", "hotpluggable", "realized",
-        "x-psci-deny-on", "x-psci-lose-on", "x-no-crc32",
+        "x-psci-deny-on", "x-psci-lose-on", "x-psci-stay-on", "x-no-crc32",
     };
     int i;
 
@@ -288,11 +288,9 @@ static bool virt_cpu_same_vq(const ARMVQMap *a, const ARMVQMap *b)
 }
 
 /*
- * All CPUs of the machine must be alike: the guest has looked at the features
- * of the first ones at boot, and KVM has created the vCPUs with theirs.  So
- * check that the user who plugs @dev, which has what the board sets, has not
- * given it a property that a CPU made from the machine's own -cpu option would
- * not have.
+ * Refuse a CPU that differs from one made with the machine's -cpu option
+ * alone.  The guest has looked at the features of the first CPUs at boot, and
+ * KVM has created the vCPUs with theirs.
  */
 static bool virt_cpu_check_alike(VirtMachineState *vms, DeviceState *dev,
                                  const CPUArchId *slot, Error **errp)

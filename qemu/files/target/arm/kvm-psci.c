@@ -74,7 +74,11 @@ static int64_t kvm_arm_psci_affinity_info(ARMCPU *cpu, uint64_t mpidr,
     }
 
     target = arm_get_cpu_by_id(mpidr);
-    return target ? ARM_CPU(target)->power_state : QEMU_PSCI_RET_INVALID_PARAMS;
+    if (!target) {
+        return QEMU_PSCI_RET_INVALID_PARAMS;
+    }
+    return ARM_CPU(target)->psci_stay_on ? PSCI_ON
+                                         : ARM_CPU(target)->power_state;
 }
 
 static int64_t kvm_arm_psci_cpu_on(ARMCPU *cpu, uint64_t mpidr,

@@ -35,8 +35,8 @@
  *
  * Context: process context, cpu_add_remove_lock and cpu_hotplug_lock held for
  * writing.
- * Return: 0. -EINVAL if the CPU has no logical id or the command line forbids
- * to use it, -EEXIST if the CPU is registered, -ENODEV if the CPU could not be
+ * Return: 0. -EINVAL if the CPU has no logical id or the command line excludes
+ * it, -EEXIST if the CPU is registered, -ENODEV if the CPU could not be
  * prepared or failed to start at boot, -ENXIO if it has no redistributor.
  */
 int acpi_map_cpu(acpi_handle handle, phys_cpuid_t physid, u32 acpi_id,
@@ -48,7 +48,7 @@ int acpi_map_cpu(acpi_handle handle, phys_cpuid_t physid, u32 acpi_id,
 	    (!setup_max_cpus && !cpu_present(cpu))) {
 		/* At boot, CPUs that the command line leaves out are no error. */
 		if (system_state == SYSTEM_RUNNING)
-			pr_err("CPU with UID %u, MPIDR 0x%llx cannot be used: nr_cpus=, maxcpus=0 or nosmp\n",
+			pr_err("CPU with UID %u, MPIDR 0x%llx cannot be used: nr_cpus=, maxcpus=0 or nosmp, or not set up at boot\n",
 			       acpi_id, physid);
 		return -EINVAL;
 	}

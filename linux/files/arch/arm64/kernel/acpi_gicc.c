@@ -268,7 +268,7 @@ phys_cpuid_t acpi_get_phys_id(acpi_handle handle, int type, u32 acpi_id)
 	if (cpu < 0) {
 		/* At boot, an ignored GICC is not an error. */
 		if (system_state == SYSTEM_RUNNING)
-			acpi_handle_err(handle, "CPU with UID %u was not found in the MADT at boot\n",
+			acpi_handle_err(handle, "CPU with UID %u cannot be used: its GICC is not in the MADT or was ignored at boot\n",
 					acpi_id);
 		return PHYS_CPUID_INVALID;
 	}
