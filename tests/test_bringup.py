@@ -182,6 +182,25 @@ def test_eject_of_a_cpu_that_was_slow_to_power_off(vm):
     scenario.add_and_work(vm, CPU)
 
 
+@pytest.mark.part("hardening")
+@pytest.mark.vm(smp=SMP)
+def test_eject_of_a_cpu_that_did_not_come(vm):
+    """
+    CPU  0 1 | 2 3
+         x x |         -> 2, slow to power off, then started and hangs: only an eject helps, so it is not asked whether 2 is off
+    """
+    scenario.add(vm, CPU)
+    scenario.online(vm, CPU)
+    firmware_reports_on(vm, True)
+    scenario.offline(vm, CPU)
+    firmware_reports_on(vm, False)
+    vm.qmp("qom-set", path=f"/machine/peripheral/core{CPU}", property="x-psci-lose-on", value=True)
+    does_not_come_up(vm)
+    firmware_reports_on(vm, True)
+    scenario.eject(vm, CPU)
+    scenario.add_and_work(vm, CPU)
+
+
 @pytest.mark.part("complete")
 @pytest.mark.vm(smp=SMP, leaks=True)
 def test_toggles_race_with_an_eject(vm, dialect):

@@ -772,7 +772,7 @@ def test_check_all(tested):
 
     # Another check-all has run a program that is no test, on an earlier commit with other tests.
     known = toy.root / "docs/results.json"
-    soak = {**json.loads(known.read_text())["linux-1.2"], "said": "flat"}
+    soak = {**json.loads(known.read_text())["linux-1.2"], "said": "flat", "what": "make soak CYCLES=1000"}
     known.write_text(json.dumps({**json.loads(known.read_text()), "soak-1.2": soak}))
     assert check_all(SUITE="soak-1.2").built == [] and "soak-1.2: passed on this content before" in check_all(SUITE="soak-1.2").stdout
     (toy.root / "tests/toy.txt").touch()
@@ -807,6 +807,14 @@ def test_check_all(tested):
     assert re.fullmatch(r"lint: \d+ checks passed", rows()["lint"][0])
     assert "SUITE=nothing: no suite has such a name; there is lint, linux-1.2, linux-1.3, linux-1.2-core" in \
         toy.error("check-all", SUITE="nothing")
+
+    # Another length is another run; the program does not run here.
+    assert "soak-1.2: make soak CYCLES=7\n" in check_all(SUITE="soak-1.2", CYCLES="7").stdout
+    assert "leave out KDIR= and QDIR=" in toy.error("check-all", KDIR="mine")
+
+    # A file that cannot be read counts, and is the one that runs again.
+    assert more("import nothing_like_it") [1].startswith("**failed**: 4 passed, 1 failed")
+    assert more("def test_more(): pass") == (False, "5 passed, 0 failed, 0 skipped")
 
     # A patch's message and documents are for lint alone.
     def edited(pattern, new):

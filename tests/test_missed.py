@@ -120,20 +120,42 @@ def throttle(vm, rate):
 @pytest.mark.vm(smp="cpus=2,maxcpus=5", args=SLOW_DISK)
 def test_events_while_a_probe_hangs(vm):
     """
-    CPU  0 1 | 2 3        the probe of a driver hangs: -> 2 is there at once, as without it; its eject waits for 10 s, and 2 goes
-         x x |
+    CPU  0 1 | 2 3 4      the probe of a driver hangs: -> 2 and 3 are there at once, as without it; the eject of 2 waits for 10 s,
+         x x |            and 2 goes; that of 3 does not wait again
     """
+    def seconds(action, cpu):
+        begun = time.monotonic()
+        action(vm, cpu)
+        return time.monotonic() - begun
+
     throttle(vm, 100)
     vm.sh(HANG)
-    begun = time.monotonic()
-    scenario.add_and_work(vm, 2)
-    assert time.monotonic() - begun < paths.patient(WAITS) / 2
-    since = scenario.request_eject(vm, 2)
-    scenario.wait_gone(vm, 2, since)
+    for cpu in (2, 3):
+        assert seconds(scenario.add, cpu) < paths.patient(WAITS) / 2
+        scenario.online(vm, cpu)
+    assert seconds(scenario.eject, 2) > 0.9 * WAITS
+    assert seconds(scenario.eject, 3) < paths.patient(WAITS) / 2
     vm.sh("kill -0 $(cat /tmp/hung)")
     throttle(vm, 0)
     wait_until("the probe to end", lambda: vm.run("kill -0 $(cat /tmp/hung)").status)
-    scenario.comes_and_goes(vm, 3)
+    scenario.comes_and_goes(vm, 4)
+
+
+@pytest.mark.part("optional")
+@pytest.mark.vm(smp="cpus=2,maxcpus=5", args=SLOW_DISK)
+def test_auto_online_while_a_probe_hangs(vm):
+    """
+    CPU  0 1 | 2          the kernel brings CPUs online, for which CPU hotplug must not be disabled: -> 2, after 10 s
+         x x |
+    """
+    vm.sh(f"echo online > {scenario.CPU_SYSFS}/auto_online")
+    throttle(vm, 100)
+    vm.sh(HANG)
+    begun = time.monotonic()
+    scenario.add(vm, 2)
+    assert time.monotonic() - begun > 0.9 * WAITS
+    assert 2 in vm.masks()["online"]
+    throttle(vm, 0)
 
 
 @pytest.mark.vm(smp="cpus=2,maxcpus=5")

@@ -23,14 +23,14 @@ RESULTS = DOCS / "results.json"
 TOOLS = Path(__file__).resolve().parents[1]
 LOGS = OUT / "check-all"
 NO_TESTS = 5            # pytest's exit status if it has found none
-# What no result depends on, as pathspecs; what no program but lint does; and what only one file of tests does.
-NOT_TESTED = (":(exclude)docs", ":(exclude)*.md", ":(exclude)*/prefixes.good")
+# What no result depends on, as pathspecs; what only lint's does: documents; and what only one file of tests does.
+NOT_TESTED = (":(exclude)docs/results.*", ":(exclude)*/prefixes.good")
 TEST_FILES = "tests/test_*.py"
 TESTS = (f":(exclude){TEST_FILES}", ":(exclude)tests/conftest.py")
 TESTED_IN = {"tools/kitlib/results.py": "tests/test_house.py", "tools/kitlib/parts.py": "tests/test_house.py"}
-# What only lint looks at: documents that patches add or change, and what draws plots.
-DOCUMENTS = ("Documentation/", "docs/")
-LINTED = (":(exclude)linux/files/Documentation", ":(exclude)qemu/files/docs", ":(exclude)tools/bench")
+DOCUMENTS = ("Documentation/", "docs/")     # in patches
+LINTED = (":(exclude)docs", ":(exclude)*.md", ":(exclude)linux/files/Documentation", ":(exclude)qemu/files/docs",
+          ":(exclude)tools/bench")
 
 HEAD = """\
 # Results of `make check-all`
@@ -128,15 +128,15 @@ def same_code(path, of_commit):
 
 def outdated(suite, result):
     """The files of tests that have changed, or failed, since @result; None if that is not all that has."""
-    changed = git(ROOT, "diff", "--name-only", result["commit"], "--", ".", *suite.not_tested(), check=False)
-    if changed is None or not result.get("clean") or not commit(suite)[1]:
+    changed = git(ROOT, "diff", "--name-only", "--no-renames", result["commit"], "--", ".", *suite.not_tested(), check=False)
+    if changed is None or result["what"] != suite.what or not result.get("clean") or not commit(suite)[1]:
         return None
     found = {TESTED_IN.get(path, path) for path in changed.split()
              if not (suite.of_code and path.endswith(".patch") and same_code(path, result["commit"]))}
     files = result.get("files")
     if not files:
         return None if found or result["failed"] else []
-    if not all(fnmatch.fnmatchcase(path, TEST_FILES) for path in found):
+    if not all(fnmatch.fnmatchcase(path, TEST_FILES) for path in {*found, *files}):
         return None
     return sorted(found | {path for path, (_, failed, _) in files.items() if failed})
 
@@ -165,7 +165,8 @@ def by_file(report):
     """{file of tests: [passed, failed, skipped]} of a junit file."""
     files = {}
     for case in xml.parse(report).getroot().iter("testcase"):
-        path = "/".join(case.get("classname").split(".")[:2]) + ".py"
+        # Of a file that cannot be read, the name is the file's
+        path = "/".join((case.get("classname") or case.get("name")).split(".")[:2]) + ".py"
         failed = case.find("failure") is not None or case.find("error") is not None
         files.setdefault(path, [0, 0, 0])[1 if failed else 2 if case.find("skipped") is not None else 0] += 1
     return files
@@ -182,6 +183,8 @@ def run_tests(suite, build, of_all, outdated_files=None, before=None):
     code = check.pytest(run, check.report_of(run), "")
     if not (code == NO_TESTS and outdated_files):
         check.counted(run, code)
+        if code not in (0, 1):      # interrupted: not all have run
+            raise Error(f"pytest ended with status {code}")
         files.update(by_file(check.report_of(run)))
         failed = failures(check.report_of(run))
     passed, bad, skipped = (sum(counts[i] for counts in files.values()) for i in range(3))
@@ -224,6 +227,8 @@ def known():
 def run_all(build, of_all):
     """Runs the suites that SUITE= names, but for those that passed on what is there now; 1 if any failed."""
     todo = chosen()
+    if given("KDIR") or given("QDIR"):
+        raise Error("check-all is for the project's own sources: leave out KDIR= and QDIR=")
     if not given("NOINSTALL"):
         check.install()
     for suite in todo:

@@ -61,6 +61,17 @@ static int __init setup_default_state(char *str)
 __setup("cpuhp_default_state=", setup_default_state);
 
 /**
+ * cpu_auto_online_enabled - are hot-added CPUs brought online?
+ *
+ * Context: any.
+ * Return: true if the policy says so.
+ */
+bool cpu_auto_online_enabled(void)
+{
+	return READ_ONCE(policy) == CPU_GOES_ONLINE;
+}
+
+/**
  * cpu_auto_online - bring a hot-added CPU online if the policy says so
  * @dev: CPU device, registered and offline
  *
@@ -73,7 +84,7 @@ void cpu_auto_online(struct device *dev)
 {
 	int ret;
 
-	if (READ_ONCE(policy) != CPU_GOES_ONLINE)
+	if (!cpu_auto_online_enabled())
 		return;
 
 	ret = device_online(dev);
