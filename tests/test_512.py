@@ -49,7 +49,7 @@ def test_reservations(boot):
          x x |                 -> each is online once; nearly all memory that is free was the initrd's, as that page was
     """
     if paths.DEBUG == "kasan":
-        pytest.skip("a kernel with KASAN does not boot with so little memory")
+        pytest.skip("with KASAN, so many possible CPUs need more than this memory to boot")
     last = PAGE_OF_RESERVATIONS + 8
     with boot(smp=f"cpus=2,maxcpus={last + 1}", memory="1G", append="mem=180M", files=bytes(300 << 20),
               args=bench.FAULTLESS, expected=bench.BIG_TABLES) as vm:
