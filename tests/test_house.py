@@ -813,8 +813,8 @@ def test_check_all(tested):
     assert "leave out KDIR= and QDIR=" in toy.error("check-all", KDIR="mine")
 
     # A file that cannot be read counts, and is the one that runs again.
-    assert more("import nothing_like_it") [1].startswith("**failed**: 4 passed, 1 failed")
-    assert more("def test_more(): pass") == (False, "5 passed, 0 failed, 0 skipped")
+    assert more("import nothing_like_it")[1].startswith("**failed**: 5 passed, 1 failed")
+    assert more("def test_more(): pass") == (False, "6 passed, 0 failed, 0 skipped")
 
     # A patch's message and documents are for lint alone.
     def edited(pattern, new):
