@@ -10,6 +10,7 @@ from cpuhp.cpio import Archive
 from cpuhp.vm import wait_until
 
 
+@pytest.mark.part("complete")      # an event between the scan of the namespace and the probe of GED
 @pytest.mark.parametrize("delay", [0.3, 1, 1.7])
 def test_add_during_boot(boot, dialect, delay):
     """
