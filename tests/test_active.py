@@ -29,8 +29,8 @@ def has_bpf(vm):
 
 
 def counts(vm):
-    """What the BPF program has counted on each CPU."""
-    return list(map(int, vm.sh("bpfcount read").split()))
+    """What the BPF program has counted on each CPU; None without BPF."""
+    return list(map(int, vm.sh("bpfcount read").split())) if has_bpf(vm) else None
 
 
 @contextlib.contextmanager
@@ -74,7 +74,7 @@ def interrupt_moves_to(vm, number, thread, cpu):
 
 def all_work_on(vm, cpu, number, thread):
     assert int(vm.sh(f"perfcount {cpu}")) > 100000
-    before = counts(vm) if has_bpf(vm) else None
+    before = counts(vm)
     traced(vm, cpu, f"taskset -c {cpu} true", r" exec: \(" + PROBED)
     assert not before or counts(vm)[cpu] > before[cpu]
     traced(vm, cpu, "echo 1 > /proc/sys/vm/stat_refresh", r"workqueue_execute_start: .*refresh_vm_stats")
@@ -103,7 +103,7 @@ def test_all_of_it_active(vm):
 
             vm.sh("killall perfcount; perfcount 2 100000 > /dev/null 2>&1 &")
             scenario.eject(vm, 2)
-            before = counts(vm) if has_bpf(vm) else None
+            before = counts(vm)
             all_work_on(vm, 1, number, thread)
             assert not before or counts(vm)[2] == before[2]
             vm.run("killall perfcount")      # it may have ended with its CPU
