@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -735,6 +737,20 @@ def test_check_with_what_is_not_there(toy):
     assert "PART=cost: there is core" in toy.error("check", PART="cost")
 
 
+def test_soak_compares_after_the_warm_up():
+    """Of a run that is flat from its 1000th cycle on, and of one that is not."""
+    tool = SimpleNamespace(**runpy.run_path(str(ROOT / "tools/soak")))
+
+    def not_flat(slab, cycles):
+        samples = [tool.soak.Sample(cycle, 450000, 5, 80, slab(cycle), 40) for cycle in range(6, cycles + 1, 6)]
+        return [drift.quantity for drift in tool.soak.drifts(tool.settled(samples, cycles)) if not drift.flat]
+
+    assert not_flat(lambda cycle: 18000 + min(cycle, 1000), 5000) == []
+    assert not_flat(lambda cycle: 18000 + min(cycle, 500), 1000) == []
+    assert not_flat(lambda cycle: 18000 + cycle // 8, 5000) == ["guest_slab_kb"]
+    assert not_flat(lambda cycle: 18000 + cycle, 1000) == ["guest_slab_kb"]
+
+
 def test_check_all(tested):
     """Suite by suite; what has passed is kept until what it tested changes, and the page says what each gave, and on what."""
     toy = tested.toy
@@ -794,11 +810,19 @@ def test_check_all(tested):
     (toy.root / "tests/helper.py").touch()
     assert more("def test_more(): pass") == (True, "5 passed, 0 failed, 0 skipped")
 
-    # What only one file of tests depends on.
+    # What only some files of tests depend on, or a program.
     (toy.root / "tests/test_house.py").write_text("def test_house(): pass")
     (toy.root / "tools/kitlib").mkdir(parents=True)
-    commit()
+    soak["commit"] = commit()
+    known.write_text(json.dumps({**json.loads(known.read_text()), "soak-1.2": soak}))
     check_all(SUITE="linux-1.2")
+    (toy.root / "tools/kitlib/parts.py").touch()
+    commit()
+    assert check_all(SUITE="soak-1.2").built == [] and "only tests/test_house.py" in check_all(SUITE="linux-1.2").stdout
+    (toy.root / "tools/soak").touch()
+    commit()
+    assert check_all(SUITE="soak-1.2").built != []
+    assert "only tests/test_front_door.py tests/test_house.py" in check_all(SUITE="linux-1.2").stdout
     (toy.root / "tools/kitlib/results.py").touch()
     assert more("def test_more(): pass") == (False, "6 passed, 0 failed, 0 skipped")
     assert "only tests/test_house.py" in check_all(SUITE="linux-1.2").stdout

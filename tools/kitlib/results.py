@@ -23,11 +23,12 @@ RESULTS = DOCS / "results.json"
 TOOLS = Path(__file__).resolve().parents[1]
 LOGS = OUT / "check-all"
 NO_TESTS = 5            # pytest's exit status if it has found none
-# What no result depends on, as pathspecs; what only lint's does: documents; and what only one file of tests does.
+# What no result depends on, as pathspecs; what only lint's does: documents; and what only some files of tests do, or a program.
 NOT_TESTED = (":(exclude)docs/results.*", ":(exclude)*/prefixes.good")
 TEST_FILES = "tests/test_*.py"
 TESTS = (f":(exclude){TEST_FILES}", ":(exclude)tests/conftest.py")
-TESTED_IN = {"tools/kitlib/results.py": "tests/test_house.py", "tools/kitlib/parts.py": "tests/test_house.py"}
+TESTED_IN = {"tools/kitlib/results.py": ("tests/test_house.py",), "tools/kitlib/parts.py": ("tests/test_house.py",),
+             "tools/soak": ("tests/test_front_door.py", "tests/test_house.py")}
 DOCUMENTS = ("Documentation/", "docs/")     # in patches
 LINTED = (":(exclude)docs", ":(exclude)*.md", ":(exclude)linux/files/Documentation", ":(exclude)qemu/files/docs",
           ":(exclude)tools/bench")
@@ -68,7 +69,7 @@ class Suite:
         if self.run and "once" not in self.run.marks:
             linux = None
         others = [base for base in bases("linux") if linux and base.version != linux.version]
-        return [*NOT_TESTED, *(LINTED if self.of_code else ()), *(f":(exclude){path}" for path in TESTED_IN if linux),
+        return [*NOT_TESTED, *(LINTED if self.of_code else ()), *(f":(exclude){path}" for path in TESTED_IN if linux and TOOLS.parent / path not in self.command),
                 *(TESTS if self.linux else ()),
                 *(f":(exclude){base.dir.relative_to(ROOT)}" for base in others)]
 
@@ -131,7 +132,7 @@ def outdated(suite, result):
     changed = git(ROOT, "diff", "--name-only", "--no-renames", result["commit"], "--", ".", *suite.not_tested(), check=False)
     if changed is None or result["what"] != suite.what or not result.get("clean") or not commit(suite)[1]:
         return None
-    found = {TESTED_IN.get(path, path) for path in changed.split()
+    found = {each for path in changed.split() for each in TESTED_IN.get(path, (path,))
              if not (suite.of_code and path.endswith(".patch") and same_code(path, result["commit"]))}
     files = result.get("files")
     if not files:
