@@ -23,7 +23,8 @@ RESULTS = DOCS / "results.json"
 TOOLS = Path(__file__).resolve().parents[1]
 LOGS = OUT / "check-all"
 NO_TESTS = 5            # pytest's exit status if it has found none
-# What no result depends on, as pathspecs; what only lint's does: documents; and what only some files of tests do, or a program.
+# What no result depends on, as pathspecs; what only lint's does: documents; and what only some files of tests do, beside a
+# program's own.
 NOT_TESTED = (":(exclude)docs/results.*", ":(exclude)*/prefixes.good")
 TEST_FILES = "tests/test_*.py"
 TESTS = (f":(exclude){TEST_FILES}", ":(exclude)tests/conftest.py")
@@ -69,7 +70,8 @@ class Suite:
         if self.run and "once" not in self.run.marks:
             linux = None
         others = [base for base in bases("linux") if linux and base.version != linux.version]
-        return [*NOT_TESTED, *(LINTED if self.of_code else ()), *(f":(exclude){path}" for path in TESTED_IN if linux and TOOLS.parent / path not in self.command),
+        of_tests = [path for path in TESTED_IN if linux and TOOLS.parent / path not in self.command]
+        return [*NOT_TESTED, *(LINTED if self.of_code else ()), *(f":(exclude){path}" for path in of_tests),
                 *(TESTS if self.linux else ()),
                 *(f":(exclude){base.dir.relative_to(ROOT)}" for base in others)]
 
