@@ -13,6 +13,9 @@ WAITS = 10      # s that an eject waits for probes
 DRIVER = "/sys/bus/platform/drivers/acpi-ged"
 EARLYCON = "earlycon=pl011,0x9000000 loglevel=8"
 ASYNC = "driver_async_probe=virtio-pci"
+# TCG finds the device of an access in a map that another vCPU may change at this moment, as it enables a BAR: the access then
+# goes to another device, with an unpatched QEMU, too. virtio finds a status that is none of its device.
+MISDIRECTED = (r"WARNING: .* include/linux/virtio_config\.h:", "Call trace:")
 PLUGGED = ("-device", "cortex-a57-arm-cpu,id=core2,core-id=2")
 
 # What the console has at some moments of a boot, in their order; the last is between the scan of the namespace and the drivers
@@ -91,7 +94,8 @@ def test_eject_while_drivers_are_probed(boot, device, how):
          x x x |          hotplug disabled for each: 2 is gone once the guest is there
     """
     devices = ("-device", "virtio-rng-pci") * (30 if how else 16)
-    with boot(smp="cpus=2,maxcpus=5", args=PLUGGED + devices, append=f"{EARLYCON} {how}", paused=True) as vm:
+    with boot(smp="cpus=2,maxcpus=5", args=PLUGGED + devices, append=f"{EARLYCON} {how}", paused=True,
+              expected=MISDIRECTED if how else ()) as vm:
         vm.qmp("cont")
         with stopped_at(vm, f"virtio-pci 0000:00:{device:02x}.0: enabling device"):
             since = scenario.request_eject(vm, 2)
